@@ -1,0 +1,57 @@
+"""labkit: the instruments behind the course *Understanding AI Models*.
+
+`import labkit as lk` gives a chapter all it needs. Names load on first use, so the import itself
+stays quick and pulls in neither pandas, matplotlib nor llama_cpp.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+#: public name → the module that defines it
+_EXPORTS: dict[str, str] = {}
+for _module, _names in {
+    "labkit.errors": "LabError",
+    "labkit.models.catalogue": "catalogue find_model",
+    "labkit.models.download": "fetch get_model local_model ModelFile",
+    "labkit.models.gguf": "read_gguf_header",
+    "labkit.models.loading": "load_model close_all_models Model",
+    "labkit.measuring.hardware": "machine",
+    "labkit.measuring.bench": "bench",
+    "labkit.measuring.bandwidth": "memory_bandwidth roofline",
+    "labkit.measuring.gpu": "watch_gpu",
+    "labkit.measuring.network": "outside_connections",
+    "labkit.measuring.server": "serve",
+    "labkit.learning.quiz": "quiz",
+    "labkit.learning.prediction": "predict compare_prediction",
+    "labkit.learning.exercise": "check exercise",
+    "labkit.learning.progress": "progress",
+    "labkit.learning.licence_explorer": "licence_explorer",
+    "labkit.learning.decision": "decision_exercise",
+    "labkit.learning.electricity": "electricity",
+    "labkit.learning.token_chart": "next_token_chart",
+    "labkit.learning.pages": "start_page environment_check facts_table myths",
+}.items():
+    _EXPORTS.update(dict.fromkeys(_names.split(), _module))
+
+__all__ = sorted(_EXPORTS)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _EXPORTS:
+        value = getattr(importlib.import_module(_EXPORTS[name]), name)
+        globals()[name] = value
+        return value
+    try:
+        return importlib.import_module(f"labkit.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"labkit.{name}":
+            raise
+    raise AttributeError(f"module 'labkit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_EXPORTS})

@@ -1,0 +1,70 @@
+"""A table that shows as accessible HTML in a notebook and as aligned text elsewhere."""
+
+from __future__ import annotations
+
+import html
+import re
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+_STYLE = "text-align:left;vertical-align:top;white-space:normal;max-width:34em"
+#: A date or a number on two lines is hard to read.
+_SHORT = re.compile(r"[\d.,:-]+\Z")
+_SHORT_STYLE = "text-align:left;vertical-align:top;white-space:nowrap"
+
+
+@dataclass
+class Table:
+    """Rows of plain text under a caption.
+
+    Attributes
+    ----------
+    caption : what the table says, as a short statement.
+    columns : the heads of the columns, with units.
+    rows : one sequence of cells per row; a cell is shown as text, and escaped.
+    notes : sentences below the table (sources, dates).
+    links : cell text → address; such a cell becomes a link.
+    """
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    notes: Sequence[str] = ()
+    links: dict[str, str] = field(default_factory=dict)
+
+    def _cell(self, value: object) -> str:
+        text = html.escape(str(value))
+        if str(value) in self.links:
+            return f'<a href="{html.escape(self.links[str(value)], quote=True)}">{text}</a>'
+        return text
+
+    def _row(self, row: Sequence[object]) -> str:
+        styles = [_SHORT_STYLE if _SHORT.match(str(value)) else _STYLE for value in row]
+        cells = (f'<td style="{s}">{self._cell(v)}</td>' for s, v in zip(styles, row, strict=True))
+        return f"<tr>{''.join(cells)}</tr>"
+
+    def _repr_html_(self) -> str:
+        head = "".join(f'<th scope="col" style="{_STYLE}">{html.escape(c)}</th>' for c in self.columns)
+        body = "".join(map(self._row, self.rows))
+        notes = "".join(f'<p style="margin:.3em 0;font-size:.9em">{html.escape(n)}</p>' for n in self.notes)
+        return (
+            f'<table><caption style="text-align:left;caption-side:top;font-weight:bold;padding:.3em 0">'
+            f"{html.escape(self.caption)}</caption><thead><tr>{head}</tr></thead>"
+            f"<tbody>{body}</tbody></table>{notes}"
+        )
+
+    def __repr__(self) -> str:
+        """One block per row when a table is too wide for a terminal, aligned columns otherwise."""
+        cells = [[str(v) for v in row] for row in self.rows]
+        widths = [max([len(c), *(len(row[i]) for row in cells)]) for i, c in enumerate(self.columns)]
+        lines = [self.caption, ""]
+        if sum(widths) + 2 * len(widths) <= 110:
+            for row in [list(self.columns), ["-" * w for w in widths], *cells]:
+                lines.append("  ".join(v.ljust(w) for v, w in zip(row, widths, strict=True)).rstrip())
+        else:
+            for row in cells:
+                for head, value in zip(self.columns, row, strict=True):
+                    lines += textwrap.wrap(f"{head}: {value}", 100, subsequent_indent="    ")
+                lines.append("")
+        return "\n".join([*lines, *self.notes])
