@@ -1,0 +1,1 @@
+"""Getting a model file: catalogue, download, GGUF header, loading."""
