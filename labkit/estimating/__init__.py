@@ -1,0 +1,1 @@
+"""Arithmetic on models and money: pure functions, no input or output."""
