@@ -1,0 +1,1 @@
+"""What a chapter shows a learner: quizzes, predictions, exercises, progress, widgets."""
