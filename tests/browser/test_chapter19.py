@@ -1,0 +1,195 @@
+"""Chapter 19 in a real JupyterLab and a real Chromium, from the first cell to a restarted kernel."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from tests.browser.harness import REPOSITORY, Lab, lab_environment, lab_server, write_notebook
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+NOTEBOOK = "19_open_vs_closed.ipynb"
+DECISION = "Open or closed, hosted or local?"
+SOLUTION = """three_and_three = {
+"needs_open": {"B": "offline", "D": "pinned", "H": "weights"},
+"closed_is_fine": {"A": "quality", "C": "volume", "G": "hardware"},
+}"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, chromium, small_model, pytestconfig):
+    """The course as a learner has it, with the model in the cache and the hub out of reach."""
+    state = tmp_path_factory.mktemp("lab")
+    course = state / "course"
+    course.mkdir()
+    for notebook in (REPOSITORY / "course").glob("*.ipynb"):
+        shutil.copy(notebook, course)
+    environment = lab_environment(
+        state,
+        LABKIT_QUICK="1",
+        LABKIT_CACHE=str(pytestconfig.cache.mkdir("labkit-models")),
+        HF_ENDPOINT="http://127.0.0.1:9",
+    )
+    with lab_server(course, state, env=environment) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chapter(server, chromium):
+    """Chapter 19, run from top to bottom."""
+    lab = Lab.start(server, chromium, height=1400)
+    lab.open(NOTEBOOK)
+    lab.shot("chapter19-before")
+    lab.run_all(seconds=600)
+    yield lab
+    assert lab.errors == []
+    assert lab.outside == []
+    lab.close()
+
+
+def _cell(lab: Lab, marker: str):
+    """The code cell whose source holds `marker`, scrolled into view."""
+    index = next(i for i, source in enumerate(lab.sources()) if marker in source)
+    lab.page.evaluate(
+        """async (index) => {
+          const content = window.jupyterapp.shell.currentWidget.content;
+          content.activeCellIndex = index;
+          await content.scrollToItem(index, 'start');
+        }""",
+        index,
+    )
+    cell = lab.page.locator(f'.jp-Cell[data-windowed-list-index="{index}"]')
+    cell.wait_for()
+    return cell
+
+
+def test_it_runs_from_top_to_bottom_without_an_error(chapter):
+    outputs = chapter.page.evaluate(
+        """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
+                 .filter((cell) => cell.type === 'code')
+                 .map((cell) => cell.outputs.toJSON().map((output) => output.output_type))"""
+    )
+    assert len(outputs) > 20
+    assert not any("error" in kinds for kinds in outputs)
+    for marker in ("lk.get_model", "lk.bench", "lk.roofline", "licence_explorer", "myths(19)"):
+        chapter.shot(f"chapter19-{marker.replace('.', '-').split('(')[0]}", _cell(chapter, marker))
+
+
+def answer_the_first_question(lab: Lab) -> None:
+    """A wrong and then a right answer. What is waited for is in no notebook: it comes from the kernel."""
+    quiz = _cell(lab, 'lk.quiz("ch19-licences")')
+    assert not quiz.get_by_text("No Llama is under Apache or MIT").is_visible()
+    quiz.get_by_label("Llama 3.1 8B").check()
+    quiz.get_by_role("button", name="Check 1").click()
+    quiz.get_by_text("No Llama is under Apache or MIT").wait_for(timeout=8_000)
+    quiz.get_by_label("Qwen3 8B").check()
+    quiz.get_by_role("button", name="Check 1").click()
+    quiz.get_by_text("1 of 6 right.").wait_for(timeout=8_000)
+    lab.shot("chapter19-quiz", quiz)
+
+
+def test_a_wrong_and_then_a_right_quiz_answer(chapter):
+    answer_the_first_question(chapter)
+
+
+def test_the_explorer_answers_from_the_kernel(chapter):
+    cell = _cell(chapter, "lk.licence_explorer()")
+    cell.get_by_label("Model", exact=True).select_option(label_with(cell, "Command R+"))
+    cell.get_by_text("CC BY-NC 4.0 legal code").first.wait_for(timeout=8_000)
+    assert cell.get_by_text("NOT ALLOWED", exact=False).first.is_visible()
+    chapter.shot("chapter19-explorer-command-r", cell)
+
+
+def label_with(cell, text: str) -> str:
+    """The value of the first option of the model list whose label holds `text`."""
+    return cell.locator("option", has_text=text).first.get_attribute("value")
+
+
+def test_the_decision_is_made_by_keyboard_alone(chapter):
+    """From the first field on, only keys: a verdict, then one answer changed, and another verdict."""
+    keyboard = chapter.page.keyboard
+    sources = chapter.sources()
+    cell = _cell(chapter, "lk.decision_exercise(result)")
+    form = cell.get_by_role("group", name=DECISION, exact=True)
+    form.get_by_text("Not decided yet.").wait_for()
+    form.get_by_label("How sensitive is the data?").focus()
+    _tab_to_button(chapter, "Decide")
+    keyboard.press("Enter")
+    status = form.locator(".lk-status")
+    chapter.page.wait_for_function("e => e.textContent !== 'Not decided yet.'", arg=status.element_handle())
+    first = status.inner_text()
+    chapter.shot("chapter19-decision-first", cell)
+    form.get_by_label("Is there a network?").focus()
+    keyboard.press("End")  # the last answer: a phone or laptop in the field
+    chapter.page.wait_for_function(
+        "([e, before]) => e.innerText !== before", arg=[status.element_handle(), first], timeout=15_000
+    )
+    assert "open on device" in status.inner_text()
+    form.get_by_text("There is no network to call it over", exact=False).first.wait_for()
+    chapter.shot("chapter19-decision-offline", cell)
+    assert chapter.sources() == sources  # no key reached the notebook
+
+
+def _tab_to_button(lab: Lab, name: str) -> None:
+    for _ in range(60):
+        lab.page.keyboard.press("Tab")
+        if lab.page.evaluate("() => document.activeElement.textContent") == name:
+            return
+    raise AssertionError(f"Tab never reached the button {name!r}")
+
+
+def test_the_exercise_is_answered_and_survives_a_restart(chapter):
+    """Typed into the answer cell, checked, and still known to the kernel after the one that checked it."""
+    check = _cell(chapter, 'lk.check("ch19-three-and-three"')
+    check.get_by_text("Not answered.").wait_for()
+    answer = _cell(chapter, "three_and_three = {")
+    answer.locator(".cm-content").click()
+    chapter.page.keyboard.press("Control+a")
+    chapter.page.keyboard.insert_text(SOLUTION)
+    chapter.page.keyboard.press("Shift+Enter")
+    chapter.page.keyboard.press("Shift+Enter")
+    check.get_by_text("Correct.").wait_for()
+    chapter.shot("chapter19-exercise", check)
+    before = chapter.evaluate_in_kernel("__import__('os').getpid()")
+    chapter.restart_kernel()
+    assert chapter.evaluate_in_kernel("__import__('os').getpid()") != before
+    progress = chapter.evaluate_in_kernel("repr(__import__('labkit').start_page())")
+    assert "1 of 2 exercises, 1 of 11 quiz questions" in progress
+
+
+def test_the_start_page_is_calm_and_shows_the_progress(server, chromium, chapter):
+    lab = Lab.start(server, chromium)
+    lab.open("00_start.ipynb")
+    assert lab.page.locator(".jp-toast, .Toastify__toast, .jp-Dialog").count() == 0
+    lab.shot("start-page")
+    lab.run_all(seconds=300)
+    _cell(lab, "lk.start_page()").get_by_text("1 of 2 exercises").wait_for()
+    lab.shot("start-page-run")
+    for marker in ("environment_check", "next_token_chart", "range(8)"):
+        lab.shot(f"start-{marker.split('(')[0]}", _cell(lab, marker))
+    assert lab.errors == []
+    assert lab.outside == []
+    lab.close()
+
+
+def test_without_the_click_handler_the_quiz_check_fails(server, chromium):
+    """The mutant: the same page and the same test, but a press of the button reaches nobody."""
+    from playwright.sync_api import TimeoutError as NothingCame
+
+    from labkit.learning import form
+
+    handler = 'node.addEventListener("click", () => this.onClick(node));'
+    assert handler in form.script()
+    mutant = (
+        "import labkit as lk\nfrom labkit.learning import form\nwhole = form.script()\n"
+        f"form.script = lambda: whole.replace({handler!r}, '')\n"
+    )
+    write_notebook(server.root / "mutant.ipynb", [mutant, 'lk.quiz("ch19-licences")'])
+    lab = Lab.start(server, chromium)
+    lab.open("mutant.ipynb")
+    lab.run_all()
+    with pytest.raises(NothingCame, match="No Llama is under Apache"):
+        answer_the_first_question(lab)
+    lab.close()
