@@ -101,13 +101,14 @@ def written_chapters() -> str:
 def head_cell(head: dict) -> str:
     """Title, minutes, objectives and the key insight, in the same form in every chapter."""
     if "title" in head:
-        title, minutes = head["title"], head["minutes"]
+        title, time = head["title"], f"**{head['minutes']} minutes**"
     else:
         row = next(row for row in chapters() if int(row["number"]) == head["chapter"])
-        title, minutes = f"{row['number']}. {row['title']}", row["minutes"]
+        title = f"{row['number']}. {row['title']}"
+        time = f"**{row['minutes']} minutes** to read and run. The quiz and the exercises take as long again."
     objectives = "\n".join(f"- {line}" for line in head["objectives"])
     return (
-        f"# {title}\n\n**{minutes} minutes**\n\n{head['objectives_title']}\n\n{objectives}\n\n"
+        f"# {title}\n\n{time}\n\n{head['objectives_title']}\n\n{objectives}\n\n"
         f"> **In one line.** {head['insight'].strip()}"
     )
 

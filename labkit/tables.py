@@ -23,8 +23,9 @@ class Table:
     caption : what the table says, as a short statement.
     columns : the heads of the columns, with units.
     rows : one sequence of cells per row; a cell is shown as text, and escaped.
-    notes : sentences below the table (sources, dates).
+    notes : sentences below the table.
     links : cell text → address; such a cell becomes a link.
+    folded_title, folded : lines for whoever wants them (sources, what is in order), folded away at first.
     """
 
     caption: str
@@ -32,6 +33,8 @@ class Table:
     rows: Sequence[Sequence[object]]
     notes: Sequence[str] = ()
     links: dict[str, str] = field(default_factory=dict)
+    folded_title: str = ""
+    folded: Sequence[str] = ()
 
     def _cell(self, value: object) -> str:
         text = html.escape(str(value))
@@ -51,7 +54,16 @@ class Table:
         return (
             f'<table><caption style="text-align:left;caption-side:top;font-weight:bold;padding:.3em 0">'
             f"{html.escape(self.caption)}</caption><thead><tr>{head}</tr></thead>"
-            f"<tbody>{body}</tbody></table>{notes}"
+            f"<tbody>{body}</tbody></table>{notes}{self._folded_html()}"
+        )
+
+    def _folded_html(self) -> str:
+        if not self.folded:
+            return ""
+        lines = "".join(f"<li>{html.escape(line)}</li>" for line in self.folded)
+        return (
+            f'<details style="margin:.3em 0"><summary>{html.escape(self.folded_title)}</summary>'
+            f'<ul style="margin:.3em 0">{lines}</ul></details>'
         )
 
     def __repr__(self) -> str:
@@ -67,4 +79,7 @@ class Table:
                 for head, value in zip(self.columns, row, strict=True):
                     lines += textwrap.wrap(f"{head}: {value}", 100, subsequent_indent="    ")
                 lines.append("")
-        return "\n".join([*lines, *self.notes])
+        lines += self.notes
+        if self.folded:
+            lines += ["", f"{self.folded_title}:", *(f"- {line}" for line in self.folded)]
+        return "\n".join(lines)

@@ -1,7 +1,7 @@
 # ---
 # chapter: 0
 # title: Understanding AI Models
-# minutes: 5
+# minutes: 10
 # objectives_title: "On this page you:"
 # objectives:
 #   - see the twenty chapters and how far you are
@@ -9,7 +9,7 @@
 #   - watch a language model do the one thing it does
 # insight: >
 #   A language model turns text into numbers and answers with a probability for every possible next
-#   piece of text. Everything else in this course follows from that.
+#   piece of text.
 # ---
 
 # %% [markdown] name="how-to"
@@ -18,7 +18,7 @@
 # A grey box holds Python. Click into it and press **Shift + Enter**: it runs, the result appears below it,
 # and the next box is selected. To run a whole page, choose *Run → Run All Cells* in the menu.
 #
-# You need Python to the level of `print` and variables, and nothing about language models. Nothing here needs
+# You need to know what a Python variable and a function call are, and nothing about language models. Nothing here needs
 # an account, a key or a graphics card. Every number you meet was measured on your machine, computed in
 # front of you, or has a source and a date.
 
@@ -37,7 +37,7 @@ lk.start_page()
 lk.environment_check()
 
 # %% [markdown] name="five-minutes"
-# ## What a language model does, in five minutes
+# ## What a language model does
 #
 # The course works with a small model, about 94 MiB on disk. The next cell fetches it, unless it is already here,
 # and loads it into memory. Without a network you get a tiny stand-in with random weights. It says so, and it talks nonsense.
@@ -66,8 +66,8 @@ model.tokenize(sentence)
 # %% [markdown] name="probabilities-intro"
 # ### 2. Tokens become probabilities
 #
-# The model multiplies these numbers with its **weights**, some hundred million other numbers that were fixed in training.
-# Out comes one probability for every token in the list. These are the ten most probable next tokens.
+# Each of these numbers picks a row of values. The model computes with those and with its **weights**: many millions of other
+# numbers, fixed in training. Out comes one probability for every token in the list. These are the ten most probable next tokens.
 
 # %% name="probabilities"
 lk.next_token_chart(model, sentence)

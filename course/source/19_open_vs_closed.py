@@ -10,27 +10,30 @@
 #   convenience and often the best quality. Neither is better. Your constraints decide.
 # ---
 
+# %% [markdown] name="before"
+# You can start here: no other chapter is needed. Five words that you will meet:
+#
+# - **token**: a piece of text, often a word or part of one. A model reads and writes tokens.
+# - **weights** or **parameters**: the numbers inside a model that training produced.
+# - **API**: the address of a service to which a program sends its requests.
+# - **fine-tuning**: training a finished model a little further, on examples of your own.
+# - **GGUF**: the file format in which this course keeps the weights.
+#
+# You need to write no code: run the cells, and change values where the text asks for it.
+
 # %% name="import"
 import labkit as lk
 
 # %% [markdown] name="predict-intro"
 # ## Predict
 #
-# You will run a model with 135 million parameters on this machine. Commit to a number first: a guess that you wrote down
-# teaches more than one that you remember kindly.
+# You will run a model with 135 million parameters on this machine. Write your guess down before you measure.
 
 # %% name="predict-speed"
 lk.predict(
     "ch19-speed",
     "How many tokens per second will this machine write?",
     unit="tokens/s",
-)
-
-# %% name="predict-licence"
-lk.predict(
-    "ch19-licence",
-    "You want to sell a product that contains the model. Which of these licences rules that out?",
-    options=["Llama 3.1 Community License", "CC BY-NC 4.0 (Command R+)", "Apache-2.0 (Mistral 7B)"],
 )
 
 # %% [markdown] name="weights-intro"
@@ -49,15 +52,9 @@ file = lk.get_model()
 file
 
 # %% [markdown] name="sha-intro"
-# The long number is the file's SHA-256, a fingerprint: change one bit of the file, and it is another number. labkit compared it
-# with the one in its catalogue before it used the file. With a closed model there is nothing that you could compare.
+# The long number is the file's SHA-256, a fingerprint: change one bit of the file, and it is another number. The course compared it
+# with the one in its list before it used the file. With a closed model there is nothing that you could compare.
 #
-# The file begins with a header. It says what the model is made of.
-
-# %% name="header"
-lk.read_gguf_header(file.path)
-
-# %% [markdown] name="run-intro"
 # Now run it. All of this happens in this notebook's own process: no server, no account.
 
 # %% name="run"
@@ -65,12 +62,12 @@ model = lk.load_model(file, context=1024)
 answer = model.generate("What can I do with the weights of a language model?", max_tokens=80)
 print(answer.text)
 
-# %% [markdown] name="run-note"
+# %% [markdown] name="measure-intro"
 # A model of this size writes fluently and is often wrong. It is here to be measured, not to be believed.
 #
 # ## Measure
 #
-# Two speeds matter, and they differ a lot. **Prompt processing** (pp) reads your text, many tokens at once. **Generation** (tg) writes
+# Two speeds matter, and they differ a lot. **Prompt processing** reads your text, many tokens at once. **Generation** writes
 # the answer, one token after another. The next cell measures both in a fresh process, so that the memory reading is clean.
 
 # %% name="measure" tags=["measure"]
@@ -80,27 +77,18 @@ result
 # %% name="compare"
 lk.compare_prediction("ch19-speed", result.tg_tokens_per_s.median)
 
-# %% [markdown] name="roofline-intro"
-# Why this speed and not ten times more? To write one token, the processor reads nearly all weights from memory once. So memory bandwidth
-# divided by the bytes per token gives a ceiling. The next cell measures this machine's bandwidth and says how close you came.
-
-# %% name="roofline" tags=["measure"]
-lk.roofline(result, lk.memory_bandwidth())
-
-# %% name="gpu" tags=["measure"]
-lk.watch_gpu()
-
 # %% [markdown] name="ladder-intro"
 # ## The ladder of openness
 #
-# "Open" is not yes or no. Read the ladder from the bottom: each rung gives you something that the one above it does not.
+# "Open" is not yes or no. Read from top to bottom: each row gives you something that the row above does not. The model
+# that you just ran, SmolLM2, stands on the last one.
 
 # %% name="ladder"
 lk.facts_table("openness_ladder")
 
 # %% [markdown] name="ladder-note"
-# The last rung is the only one from which a skilled person could build the model again. Weights under a free licence are
-# *open weights*. They are *open source AI*, by the definition of the Open Source Initiative, only together with the training code and sufficient
+# Only from the last row could a skilled person build the model again. Weights under a free licence are
+# *open weights*. *Open source AI*, as the Open Source Initiative (OSI) defines it, also needs the training code and enough
 # information on the data.
 #
 # ## Who may do what: the licence explorer
@@ -114,50 +102,34 @@ lk.licence_explorer()
 # %% [markdown] name="explorer-tasks"
 # Three things to try:
 #
-# 1. *Llama 3.1*, commercial product. Then raise the monthly users past 700 million.
+# 1. *Llama 3.1*, commercial product. Then enter 800 million monthly users. What changes?
 # 2. *Command R+*: a commercial product, then passing the weights on unchanged. Which of the two is forbidden?
-# 3. *Qwen 2.5* in three sizes. The name is the same. Is the licence?
-
-# %% name="compare-licence"
-lk.compare_prediction("ch19-licence", "CC BY-NC 4.0 (Command R+)")
+# 3. *Qwen 2.5* in its three licences. The name is the same. Is the verdict?
+#
+# Keep the explorer open for the quiz: this is a look-up, not a memory test.
 
 # %% name="quiz-licences"
 lk.quiz("ch19-licences")
 
-# %% [markdown] name="closed-intro"
-# ## What closed means, and its exceptions
-#
-# A closed model comes as a service. Its terms normally allow commercial use. What they forbid is something else: training a competing model on
-# the answers. Two statements that you will often read are wrong as a rule.
-
-# %% name="closed"
-lk.facts_table("closed_exceptions")
-
-# %% [markdown] name="gap-intro"
-# **Are closed models better?** In aggregate benchmarks the best closed models lead. By how much depends on who counts, on what, and when.
-# Each row is one published estimate with its date. There is no single true number.
-
-# %% name="gap"
-lk.facts_table("capability_gap")
-
 # %% [markdown] name="myths-intro"
 # ## Myth check
 #
-# Five claims that change decisions. Each is widely repeated, and each is wrong.
+# Five claims that change decisions. Each is widely repeated, and each is wrong or too simple.
 
 # %% name="myths"
 lk.myths(19)
 
 # %% [markdown] name="myth-free-intro"
 # **"After the download it is free."** Compute it, from the speed that you just measured. Put in your own electricity price and the watts that your
-# machine draws under load (a laptop's power adapter has an upper limit printed on it).
+# machine draws under load. A laptop's power adapter has an upper limit printed on it.
 
 # %% name="myth-free"
 lk.electricity(result, tokens=200_000, watts=65, price_per_kwh=0.30)
 
 # %% [markdown] name="myth-private-intro"
-# **"Local means that nothing leaves the machine."** True only if the program that runs the model opens no connection. So look: this cell
-# generates a text and lists every connection to the outside that this process opened meanwhile.
+# **"Local means that nothing leaves the machine."** True only if the program that runs the model opens no connection. This cell
+# generates a text and looks again and again for connections to the outside. A very short one could slip through: to be certain,
+# switch the network off and run it again.
 
 # %% name="myth-private"
 lk.outside_connections(lambda: model.generate("Name three rivers.", max_tokens=30))
@@ -165,17 +137,15 @@ lk.outside_connections(lambda: model.generate("Name three rivers.", max_tokens=3
 # %% [markdown] name="decide-intro"
 # ## Decide: open or closed?
 #
-# State the constraints of a project that you know. First come hard exclusions: options that cannot work. Then the rest is compared, with the weights
-# visible. Then you see which single change would turn the verdict. The cost plot uses the speed measured above.
+# State the constraints of a project that you know. First come hard exclusions: ways that cannot work. What is left is scored, and you see
+# how much each point counts. The cost plot uses the speed that you measured.
 #
-# Notice the alternatives. *Open or closed* and *hosted or local* are two independent questions.
+# Three things to try: press *Decide*; set the network to *a phone or laptop in the field*; start over, and set the quality to *frontier*,
+# which means the best there is. Notice the ways that are compared: *open or closed* and *hosted or local* are two independent questions.
 
 # %% name="decide"
 decision = lk.decision_exercise(result)
 decision
-
-# %% name="quiz-open-or-closed"
-lk.quiz("ch19-open-or-closed")
 
 # %% [markdown] name="exercises-intro"
 # ## Exercises
@@ -188,8 +158,8 @@ lk.exercise("ch19-three-and-three")
 # %% tags=["answer"] name="ch19-three-and-three"
 # BEGIN STUB
 # three_and_three = {
-#     "needs_open": {"?": "?", },
-#     "closed_is_fine": {"?": "?", },
+#     "needs_open": {"?": "?"},  # three cards: {"X": "offline", "Y": "…", "Z": "…"}
+#     "closed_is_fine": {"?": "?"},  # three cards
 # }
 # END STUB
 three_and_three = {
@@ -201,7 +171,8 @@ three_and_three = {
 lk.check("ch19-three-and-three", three_and_three)
 
 # %% [markdown] name="record-intro"
-# The second exercise needs your own measurement. The next cell prints it as one line of text, to be pasted into the answer cell.
+# The second exercise needs your own measurement. The next cell prints it as one line of text, to be pasted into the answer cell. Work it
+# out first, with Python as the calculator if you like. Then compare with `lk.electricity`.
 
 # %% name="record" tags=["measure"]
 print(result.record())
@@ -222,7 +193,7 @@ record += "smollm2-135m-instruct-q4_1 b179c9523d0e; 2026-11-22"
 hours_and_cost = {
     "record": record,
     "hours_for_a_million_tokens": 6.24,
-    "electricity_cost": 0.12,
+    "electricity_cost": 0.122,
 }
 
 # %% tags=["check"] name="check-hours-and-cost"
@@ -233,14 +204,59 @@ lk.check("ch19-hours-and-cost", hours_and_cost)
 #
 # - Weights are a file. Whoever holds it can pin it, inspect it, change it and run it offline. The licence says who *may*.
 # - A licence belongs to one version of one model. Read the clause, note the date, and look again when the version changes.
-# - Open weights are not open source AI: that also needs the training code and sufficient information on the data.
+# - Open weights are not open source AI: that also needs the training code and enough information on the data.
 # - Local is not free, and hosted is not closed. Electricity and hardware cost money, and open models are sold hosted too.
 # - Start from your constraints. Often a single one decides, and it is good to know which.
 
 # %% [markdown] name="further" jp-MarkdownHeadingCollapsed=true
 # ## Going further
 #
-# Folded, because the chapter is complete without it.
+# Folded, because the chapter is complete without it: a closer look at your measurement, what closed means, who is ahead, hosting the model
+# yourself, the terminal, and the definitions. It ends with a second quiz.
+
+# %% [markdown] name="header-intro"
+# ### What the file says of itself
+#
+# A GGUF file begins with a header. *llama* names the way in which the layers are arranged; it says nothing about Meta's licence.
+
+# %% name="header"
+lk.read_gguf_header(file.path)
+
+# %% [markdown] name="roofline-intro"
+# ### How fast could it be at most?
+#
+# Each new token needs one pass over the weights, and they come from memory. So memory bandwidth divided by the bytes per
+# token gives a ceiling. If you are far below it, something other than memory takes the time.
+
+# %% name="roofline" tags=["measure"]
+lk.roofline(result, lk.memory_bandwidth())
+
+# %% [markdown] name="gpu-intro"
+# With a graphics card, this shows what is in its memory, and who put it there.
+
+# %% name="gpu" tags=["measure"]
+lk.watch_gpu()
+
+# %% [markdown] name="closed-intro"
+# ### What closed means, and its exceptions
+#
+# A closed model comes as a service. Its terms normally allow commercial use. What they forbid is something else: training a competing model on
+# the answers. Some rules of thumb about closed models have exceptions.
+
+# %% name="closed"
+lk.facts_table("closed_exceptions")
+
+# %% name="fine-tuning"
+lk.facts_table("fine_tuning_closed")
+
+# %% [markdown] name="gap-intro"
+# ### Are closed models better?
+#
+# In aggregate benchmarks, which average many tests, the best closed models lead. By how much depends on who counts, on what, and when.
+# Each row is one published estimate. There is no single true number.
+
+# %% name="gap"
+lk.facts_table("capability_gap")
 
 # %% [markdown] name="serve-intro"
 # ### Host it yourself
@@ -276,13 +292,16 @@ lk.facts_table("definitions")
 # %% name="eu-ai-act"
 lk.facts_table("eu_ai_act")
 
-# %% [markdown] name="fine-tuning-intro"
-# ### Fine-tuning a closed model
+# %% [markdown] name="prices-intro"
+# ### The prices behind the cost plot
 #
-# It changes how a hosted model behaves without giving you its weights, and it ends when the vendor retires the base model.
+# Prices change often. Edit `datasets/prices.csv`, and the plot follows.
 
-# %% name="fine-tuning"
-lk.facts_table("fine_tuning_closed")
+# %% name="prices"
+lk.facts_table("prices")
+
+# %% name="quiz-open-or-closed"
+lk.quiz("ch19-open-or-closed")
 
 # %% [markdown] name="close-intro"
 # ## The end of the chapter
@@ -290,4 +309,4 @@ lk.facts_table("fine_tuning_closed")
 # JupyterLab keeps a notebook's process alive after you close its tab. The last cell gives the model's memory back.
 
 # %% name="close"
-lk.close_all_models()
+print(lk.close_all_models(), "model closed")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from labkit import settings
 from labkit.errors import LabError
 from labkit.tables import Table
+
+if TYPE_CHECKING:
+    from labkit.learning.progress import ChapterProgress
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ _FACTS_VIEWS = {
     ),
     "capability_gap": _FactsView(
         "How far open weights trail closed models: dated estimates",
-        {"statement": "estimate", "object": "of what", "window": "period", "publisher": "by"},
+        {"publisher": "by", "statement": "estimate", "object": "of what", "window": "period"},
     ),
     "closed_exceptions": _FactsView(
         "Rules of thumb that have exceptions",
@@ -40,7 +44,7 @@ _FACTS_VIEWS = {
     ),
     "commands": _FactsView(
         "The three steps as shell commands",
-        {"step": "step", "command": "command", "what_it_does": "what it does", "instead_of": "instead of"},
+        {"command": "command", "step": "step", "what_it_does": "what it does", "instead_of": "instead of"},
     ),
     "definitions": _FactsView("Terms and definitions", {"term": "term", "definition": "what it means"}),
     "eu_ai_act": _FactsView(
@@ -60,22 +64,23 @@ _FACTS_VIEWS = {
 }
 
 
+#: What a source's mark means.
+_SECOND_HAND = "(second hand)"
+_SECOND_HAND_MEANS = f"{_SECOND_HAND}: we read a report or a copy of the source, not the source itself."
+
+
 def facts_table(name: str) -> Table:
-    """A table of `datasets/` with the source and the date of each row."""
+    """A table of `datasets/`; the source and the date of each row are folded below it."""
     from labkit import facts
 
     if name not in _FACTS_VIEWS:
-        raise LabError(
-            f"There is no table {name!r} to show.", f"These can be shown: {', '.join(_FACTS_VIEWS)}."
-        )
-    view = _FACTS_VIEWS[name]
-    rows = facts.table(name)
-    cells = [[*(row[column] for column in view.columns), _source(row), _as_of(row)] for row in rows]
-    return Table(view.caption, [*view.columns.values(), "source", "as of"], cells)
+        shown = ", ".join(_FACTS_VIEWS)
+        raise LabError(f"There is no table {name!r} to show.", f"These can be shown: {shown}.")
+    return _table_of_facts(_FACTS_VIEWS[name], facts.table(name))
 
 
 def myths(chapter: int, *, core: bool = True) -> Table:
-    """Claims that are widely repeated and wrong, with what is true.
+    """Claims that are widely repeated and wrong or too simple, with what is true.
 
     `core`: those that change a decision; otherwise the rest of the chapter's list.
     """
@@ -87,12 +92,26 @@ def myths(chapter: int, *, core: bool = True) -> Table:
         if int(row["chapter"]) == chapter and (row["decides"] == "yes") == core
     ]
     rows.sort(key=lambda row: int(row["order"]))
-    cells = [[row["claim"], row["truth"], _source(row), _as_of(row)] for row in rows]
-    return Table("Myths", ["the claim", "what is true", "source", "as of"], cells)
+    view = _FactsView("What is often said, and what is true", {"claim": "the claim", "truth": "what is true"})
+    return _table_of_facts(view, rows)
+
+
+def _table_of_facts(view: _FactsView, rows: list[dict[str, str]]) -> Table:
+    first = next(iter(view.columns))
+    sources = [f"{row[first].rstrip('.')}: {_source(row)}. As of {_as_of(row)}." for row in rows]
+    if any(_SECOND_HAND in line for line in sources):
+        sources.append(_SECOND_HAND_MEANS)
+    return Table(
+        view.caption,
+        list(view.columns.values()),
+        [[row[column] for column in view.columns] for row in rows],
+        folded_title="Sources and dates",
+        folded=sources,
+    )
 
 
 def _source(row: dict[str, str]) -> str:
-    doubt = "" if row.get("confidence", "high") == "high" else " (read second hand)"
+    doubt = "" if row.get("confidence", "high") == "high" else f" {_SECOND_HAND}"
     return (row.get("source") or row.get("publisher") or "") + doubt
 
 
@@ -101,27 +120,34 @@ def _as_of(row: dict[str, str]) -> str:
 
 
 def start_page() -> Table:
-    """All chapters with their minutes and the learner's progress."""
+    """The chapters with their minutes and the learner's progress."""
     from labkit import facts
     from labkit.learning.progress import chapter_progress
 
     done = {chapter.chapter: chapter for chapter in chapter_progress()}
-    rows, links = [], {}
+    rows, links, later = [], {}, []
     for chapter in facts.table("chapters"):
         number = int(chapter["number"])
         title = f"{number}. {chapter['title']}"
         if file := _notebook(number, chapter["slug"]):
             links[title] = file
             state = done[number].state if number in done else "not started"
+            solved = _solved(done[number]) if number in done else ""
+            rows.append([title, chapter["minutes"], state, solved])
         else:
-            state = "in preparation"
-        solved = _solved(done[number]) if number in done and title in links else ""
-        rows.append([title, chapter["minutes"], state, solved])
-    notes = ["Your progress is kept on this machine only. Run this cell again to bring the table up to date."]
-    return Table("The chapters", ["chapter", "minutes", "your progress", "solved"], rows, notes, links)
+            later.append(f"{title} ({chapter['minutes']} minutes)")
+    return Table(
+        "The chapters",
+        ["chapter", "minutes", "your progress", "solved"],
+        rows,
+        ["Your progress is kept on this machine only. Run this cell again to bring the table up to date."],
+        links,
+        f"{len(later)} more chapters are in preparation",
+        later,
+    )
 
 
-def _solved(chapter) -> str:
+def _solved(chapter: ChapterProgress) -> str:
     return (
         f"{chapter.exercises_solved} of {chapter.exercises_total} exercises, "
         f"{chapter.questions_right} of {chapter.questions_total} quiz questions"
@@ -136,12 +162,14 @@ def _notebook(number: int, slug: str) -> str | None:
 
 
 def environment_check() -> Table:
-    """What `labkit doctor` finds, as a table: is this machine ready for the course?"""
+    """What `labkit doctor` finds: is this machine ready for the course? What is in order is folded."""
     from labkit.measuring.doctor import check_up
 
-    words = {"ok": "✓ OK", "warn": "! note", "fail": "✗ problem"}
+    words = {"warn": "! note", "fail": "✗ problem"}
     findings = check_up()
-    rows = [[words[f.status], f.name, f.text, "" if f.status == "ok" else f.cure] for f in findings]
+    rows = [[words[f.status], f.name, f.text, f.cure] for f in findings if f.status != "ok"]
     failed = sum(f.status == "fail" for f in findings)
     caption = "This machine is ready" if not failed else f"{failed} to mend before you go on"
-    return Table(caption, ["", "what", "found", "what to do"], rows)
+    fine = [f"{f.name}: {f.text}" for f in findings if f.status == "ok"]
+    columns = ["", "what", "found", "what to do"]
+    return Table(caption, columns, rows, folded_title=f"{len(fine)} checks in order", folded=fine)
