@@ -76,7 +76,6 @@ def lab_environment(state: Path, **extra: str) -> dict[str, str]:
         env[name] = str(state / name.lower())
     env["JUPYTERLAB_SETTINGS_DIR"] = str(state / "lab-settings")
     env["JUPYTERLAB_WORKSPACES_DIR"] = str(state / "lab-workspaces")
-    env.setdefault("LABKIT_HOME", str(state / "labkit"))
     env["LABKIT_HOME"] = extra.pop("LABKIT_HOME", str(state / "labkit"))
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), env.get("PYTHONPATH")]))
     env.update(extra)
@@ -131,7 +130,6 @@ def lab_server(
         f"--IdentityProvider.token={token}",
         "--LabApp.expose_app_in_browser=True",
         "--LabApp.news_url=None",
-        f"--LabApp.extra_labextensions_path={REPOSITORY / 'labkit' / 'labextension'}",
     ]
     with log.open("wb") as sink:
         process = subprocess.Popen(
