@@ -44,8 +44,10 @@ class Table:
 
     def _row(self, row: Sequence[object]) -> str:
         styles = [_SHORT_STYLE if _SHORT.match(str(value)) else _STYLE for value in row]
-        cells = (f'<td style="{s}">{self._cell(v)}</td>' for s, v in zip(styles, row, strict=True))
-        return f"<tr>{''.join(cells)}</tr>"
+        first, *rest = zip(styles, row, strict=True)
+        head = f'<th scope="row" style="{first[0]};font-weight:normal">{self._cell(first[1])}</th>'
+        cells = "".join(f'<td style="{style}">{self._cell(value)}</td>' for style, value in rest)
+        return f"<tr>{head}{cells}</tr>"
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col" style="{_STYLE}">{html.escape(c)}</th>' for c in self.columns)

@@ -80,8 +80,8 @@ lk.compare_prediction("ch19-speed", result.tg_tokens_per_s.median)
 # %% [markdown] name="ladder-intro"
 # ## The ladder of openness
 #
-# "Open" is not yes or no. Read from top to bottom: each row gives you something that the row above does not. The model
-# that you just ran, SmolLM2, stands on the last one.
+# "Open" is not yes or no. Read from top to bottom: each row gives you something that the row above does not. SmolLM2,
+# the small model of this course, stands on the last one.
 
 # %% name="ladder"
 lk.facts_table("openness_ladder")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 from pathlib import Path
 
@@ -99,6 +100,17 @@ def test_blank_runs_from_top_to_bottom(source, tmp_path):
     run = run_nbval(builder.build(source), tmp_path, strict=False)
     assert run.exit_code == 0, run.output[-3000:]
     assert run.cells == sum(cell.cell_type == "code" for cell in builder.build(source).cells)
+
+
+@by_source
+@pytest.mark.slow
+def test_blank_runs_with_no_network_at_all(source, tmp_path, monkeypatch):
+    """No hub, no mirror, empty caches: the committed model with random weights stands in."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    run = run_nbval(builder.build(source), tmp_path, strict=False)
+    assert run.exit_code == 0, run.output[-3000:]
 
 
 @pytest.mark.parametrize("source", WITH_EXERCISES, ids=lambda path: path.stem)
