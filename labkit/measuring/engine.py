@@ -1,0 +1,204 @@
+"""llama.cpp's own C functions, as `llama-bench` calls them: load, context, prompt, generation.
+
+`llama_cpp.Llama` adds work of its own to each token (sampling, copies of all scores), which a measurement of
+the model must not count. This module is used in a child process only: it may be killed without harm.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import random
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from labkit.errors import LabError
+from labkit.measuring.llama_build import ggml_function
+from labkit.models import native
+
+#: llama-bench's sizes of a batch and of the pieces that llama.cpp computes it in, in tokens
+N_BATCH = 2048
+N_UBATCH = 512
+
+
+class Engine:
+    """One model, loaded as llama-bench loads it.
+
+    Raises LabError when llama.cpp refuses the file, or the model does not write text.
+    """
+
+    def __init__(self, path: Path, *, threads: int, gpu_layers: int = -1, seed: int = 0) -> None:
+        self.llama = native.llama()
+        self.threads = threads
+        self._random = random.Random(seed)
+        self._log_start = native.log.mark()
+        self.model = native.open_model(path, gpu_layers=gpu_layers)
+        if not self.model:
+            raise LabError(
+                f"llama.cpp can't load {path.name}: {_reason(self._log_start)}.",
+                "Fetch the file again, or choose another model.",
+            )
+        has_encoder = self.llama.llama_model_has_encoder(self.model)
+        if has_encoder or not self.llama.llama_model_has_decoder(self.model):
+            raise LabError(
+                f"{path.name} does not write text token by token.",
+                "Choose a model that does: an embedding or translation model has no generation speed.",
+            )
+        self.vocab = self.llama.llama_model_get_vocab(self.model)
+        self.n_vocab = self.llama.llama_vocab_n_tokens(self.vocab)
+        self.load_log = native.log.since(self._log_start)
+
+    def context(self, n_ctx: int) -> Context:
+        return Context(self, n_ctx)
+
+    def random_tokens(self, n: int) -> list[int]:
+        """`n` random token ids, the first one BOS where the model wants it: what llama-bench feeds."""
+        tokens = [self._random.randrange(self.n_vocab) for _ in range(n)]
+        if self.llama.llama_vocab_get_add_bos(self.vocab):
+            tokens[0] = self.llama.llama_vocab_bos(self.vocab)
+        return tokens
+
+    def tokenize(self, text: str) -> list[int]:
+        """Text → token ids; an empty list when the model's file has no tokenizer."""
+        if self.llama.llama_vocab_type(self.vocab) == self.llama.LLAMA_VOCAB_TYPE_NONE:
+            return []
+        raw = text.encode()
+        room = (self.llama.llama_token * (len(raw) + 8))()
+        n = self.llama.llama_tokenize(self.vocab, raw, len(raw), room, len(room), True, True)
+        return list(room[: max(0, n)])
+
+    def settings(self) -> dict[str, Any]:
+        """How llama.cpp resolved what was left to it ("auto"), read from its log."""
+        log = native.log.since(self._log_start)
+        load_mode = re.findall(r"load_mode = (\w+)", log)
+        flash = re.findall(r"Flash Attention (?:was auto, set to )?(enabled|disabled)", log)
+        return {
+            "load_mode": load_mode[-1] if load_mode else "",
+            "flash_attention": flash[-1] if flash else "",
+        }
+
+    def close(self) -> None:
+        self.llama.llama_model_free(self.model)
+
+
+class Context:
+    """A context of llama.cpp with a thread pool of its own, as llama-bench makes one for each test."""
+
+    def __init__(self, engine: Engine, n_ctx: int) -> None:
+        self.engine = engine
+        llama = self.llama = engine.llama
+        params = llama.llama_context_default_params()
+        params.n_ctx = n_ctx
+        params.n_batch = N_BATCH
+        params.n_ubatch = N_UBATCH
+        params.n_threads = params.n_threads_batch = engine.threads
+        params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_AUTO
+        params.swa_full = False
+        log_start = native.log.mark()
+        self._c = llama.llama_init_from_model(engine.model, params)
+        self.log = native.log.since(log_start)
+        if not self._c:
+            raise LabError(
+                f"llama.cpp can't make a context of {n_ctx:,} tokens for this model: {_reason(log_start)}.",
+                "Choose a shorter context, or a smaller model.",
+            )
+        self.size: int = llama.llama_n_ctx(self._c)
+        self._memory = llama.llama_get_memory(self._c)
+        self._pool = _ThreadPool(engine.threads)
+        self._pool.attach(self._c)
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all tokens."""
+        self.llama.llama_memory_clear(self._memory, False)
+
+    def prompt_ns(self, tokens: Sequence[int]) -> int:
+        """Nanoseconds to process `tokens` in batches of 2048, with the wait for the last one."""
+        batches = [self._batch(tokens[i : i + N_BATCH]) for i in range(0, len(tokens), N_BATCH)]
+        decode, context = self.llama.llama_decode, self._c
+        start = time.perf_counter_ns()
+        for batch, _ in batches:
+            if status := decode(context, batch):
+                raise _decode_failed(status)
+        self.llama.llama_synchronize(context)
+        return time.perf_counter_ns() - start
+
+    def generate_ns(self, tokens: Sequence[int]) -> int:
+        """Nanoseconds to process `tokens` one by one, waiting for each, without sampling."""
+        batches = [self._batch([token]) for token in tokens]
+        decode, synchronize, context = self.llama.llama_decode, self.llama.llama_synchronize, self._c
+        start = time.perf_counter_ns()
+        for batch, _ in batches:
+            if status := decode(context, batch):
+                raise _decode_failed(status)
+            synchronize(context)
+        return time.perf_counter_ns() - start
+
+    def most_likely_next(self) -> int:
+        """The token with the highest score after the last one processed."""
+        sampler = self.llama.llama_sampler_init_greedy()
+        try:
+            return self.llama.llama_sampler_sample(sampler, self._c, -1)
+        finally:
+            self.llama.llama_sampler_free(sampler)
+
+    def close(self) -> None:
+        self.llama.llama_free(self._c)
+        self._pool.close()
+
+    def _batch(self, tokens: Sequence[int]) -> tuple[Any, Any]:
+        """A batch, and the array that it points into: both must live until it is processed."""
+        array = (self.llama.llama_token * len(tokens))(*tokens)
+        return self.llama.llama_batch_get_one(array, len(tokens)), array
+
+
+class _ThreadPool:
+    """ggml's thread pool, made once. Without one, builds that lack OpenMP start threads for every token.
+
+    llama-cpp-python does not wrap these functions, so they are called through ctypes; where they are missing,
+    this does nothing.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._pool = None
+        self._attach = ggml_function("llama_attach_threadpool")
+        make, self._free = ggml_function("ggml_threadpool_new"), ggml_function("ggml_threadpool_free")
+        fill = ggml_function("ggml_threadpool_params_init")
+        if None in (self._attach, make, self._free, fill):
+            return
+        # The struct ggml_threadpool_params: a mask of 512 bytes and five numbers. ggml fills it itself, so
+        # only its size matters here, and this is more than enough.
+        params = ctypes.create_string_buffer(8192)
+        fill.argtypes, fill.restype = [ctypes.c_void_p, ctypes.c_int], None
+        fill(params, threads)
+        make.argtypes, make.restype = [ctypes.c_void_p], ctypes.c_void_p
+        self._free.argtypes, self._free.restype = [ctypes.c_void_p], None
+        self._pool = make(params)
+
+    def attach(self, context: Any) -> None:
+        if self._pool:
+            self._attach.argtypes, self._attach.restype = [ctypes.c_void_p] * 3, None
+            self._attach(context, self._pool, None)
+
+    def close(self) -> None:
+        if self._pool:
+            self._free(self._pool)
+            self._pool = None
+
+
+def _reason(log_mark: int) -> str:
+    return native.log.reason(log_mark) or "it gave no reason"
+
+
+def _decode_failed(status: int) -> LabError:
+    if status == 1:
+        return LabError(
+            "The tokens do not fit the context.",
+            "Choose a longer context, or a shorter prompt and generation.",
+        )
+    return LabError(
+        f"llama.cpp could not process the tokens (its status: {status}).",
+        "The file may be damaged. Fetch it again, or choose another model.",
+    )

@@ -1,0 +1,53 @@
+"""Print every table that can be made here: `python -m tests.benchmarks [--folder FOLDER]`.
+
+FOLDER keeps the compiled `llama-bench` between calls (default: labkit's cache). Without cmake and a compiler
+that table is left out, with a word.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from labkit import settings
+from tests.benchmarks import build_llama_bench, import_time
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path, default=settings.cache_dir() / "benchmarks")
+    parser.add_argument("--pairs", type=int, default=30)
+    arguments = parser.parse_args()
+    good = []
+    print("# import labkit\n")
+    good.append(import_time.print_table(20))
+    chapter = _ROOT / "course" / "19_open_vs_closed.ipynb"
+    print(f"\n# peak memory of {chapter.name}\n", flush=True)
+    good.append(_run("tests.benchmarks.chapter_memory", str(chapter)))
+    print("\n# download over loopback against curl\n", flush=True)
+    good.append(_run("tests.benchmarks.download_speed"))
+    print("\n# downloads killed and resumed\n", flush=True)
+    good.append(_run("tests.benchmarks.kill_and_resume"))
+    print("\n# damaged GGUF files\n", flush=True)
+    good.append(_run("tests.benchmarks.mutated_gguf"))
+    print("\n# labkit bench against llama-bench\n", flush=True)
+    if shutil.which("cmake"):
+        program = build_llama_bench.build(arguments.folder.resolve(), jobs=2)
+        pairs = ["--llama-bench", str(program), "--pairs", str(arguments.pairs)]
+        good.append(_run("tests.benchmarks.against_llama_bench", *pairs))
+    else:
+        print("left out: cmake is missing, so llama-bench can't be built")
+    raise SystemExit(0 if all(good) else 1)
+
+
+def _run(module: str, *arguments: str) -> bool:
+    return subprocess.run([sys.executable, "-m", module, *arguments], cwd=_ROOT).returncode == 0
+
+
+if __name__ == "__main__":
+    main()
