@@ -15,6 +15,7 @@ A gate that is met goes away, one that fails makes the answer "not allowed", one
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -32,6 +33,14 @@ PLACES: dict[str, str] = {
     "UK": "the United Kingdom",
     "KR": "South Korea",
     "elsewhere": "somewhere else",
+}
+
+#: The answers as a headline for people.
+HEADINGS: dict[r.Answer, str] = {
+    "allowed": "Allowed",
+    "allowed if": "Allowed, on a condition",
+    "not allowed": "Not allowed",
+    "not verified": "Not verified",
 }
 
 #: From the freest to the strictest; a model under two licences gets the stricter answer.
@@ -111,8 +120,8 @@ class LicenceVerdict:
 
     @property
     def heading(self) -> str:
-        """`'Allowed if'`, `'Not allowed'`: the verdict as a headline."""
-        return self.verdict.capitalize()
+        """`'Allowed, on a condition'`, `'Not allowed'`: the verdict as a headline."""
+        return HEADINGS[self.verdict]
 
     def provenance(self) -> str:
         """One line: licence and clause, source, date, confidence."""
@@ -268,7 +277,7 @@ class _Gates:
     def _revenue(self) -> _Checked:
         period = self.licence.revenue_period
         revenue = self.known.revenue_usd(period)
-        unit = "US dollars of revenue a month" if period == "month" else "US dollars of revenue a year"
+        unit = f"US dollars of revenue a {'month' if period == 'month' else 'year'}"
         return _threshold(revenue, self.licence.revenue_limit_usd, self.licence.revenue_rule, unit)
 
     def _model_as_a_service(self) -> _Checked:
@@ -282,9 +291,8 @@ class _Gates:
 
     def _territory(self) -> _Checked:
         rule, place = self.licence.territory_rule, self.known.based_in
-        if not self.licence.excluded_places:
-            return _Checked("met", "")
-        if self.licence.territory_scope == "multimodal models" and not self.multimodal:
+        text_only = self.licence.territory_scope == "multimodal models" and not self.multimodal
+        if text_only or not self.licence.excluded_places:
             return _Checked("met", "")
         if place is None:
             return _Checked("open", rule)
@@ -303,9 +311,8 @@ class _Gates:
     def display_duty(self) -> _Checked:
         """Must the product show the model's name? Met means: no."""
         rule = self.licence.display_rule
-        users = _threshold(
-            self.known.monthly_active_users, self.licence.display_mau_limit, rule, "monthly active users"
-        )
+        active, limit = self.known.monthly_active_users, self.licence.display_mau_limit
+        users = _threshold(active, limit, rule, "monthly active users")
         period = self.licence.display_revenue_period
         revenue = _threshold(
             self.known.revenue_usd(period),
@@ -321,6 +328,10 @@ class _Gates:
         return _Checked("met", rule, small) if both_known else _Checked("open", rule)
 
 
+#: A rule says whom to ask above its limit: "Above that you must ask Meta for a licence first".
+_ASK = re.compile(r"\bask ([A-Z][\w.]*(?: [A-Z][\w.]*)*) for an? [\w ]*licence")
+
+
 def _threshold(value: float | None, limit: float | None, rule: str, unit: str) -> _Checked:
     """At the limit a licence still applies: the documents say "more than"."""
     if limit is None:
@@ -328,8 +339,16 @@ def _threshold(value: float | None, limit: float | None, rule: str, unit: str) -
     if value is None:
         return _Checked("open", rule)
     if value > limit:
-        return _Checked("failed", rule, f"Your {value:,.0f} {unit} are above the limit of {limit:,.0f}.")
-    return _Checked("met", rule, f"Your {value:,.0f} {unit} are not above the limit of {limit:,.0f}.")
+        above = f"our {count(value)} {unit} are above the limit of {count(limit)}."
+        asked = _ASK.search(rule)
+        refusal = f"Not without a separate licence from {asked[1]}: y" if asked else "Y"
+        return _Checked("failed", rule, refusal + above)
+    return _Checked("met", rule, f"Your {count(value)} {unit} are not above the limit of {count(limit)}.")
+
+
+def count(number: float) -> str:
+    """A count for a person, exact where it decides: `700e6` → '700 million', `5000` → '5,000'."""
+    return f"{number / 1e6:,.12g} million" if number >= 1e6 else f"{number:,.12g}"
 
 
 def _decisive(results: Sequence[_Checked]) -> Sequence[_Checked]:

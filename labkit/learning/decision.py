@@ -1,6 +1,6 @@
 """The open-vs-closed decision exercise. Taught in chapter 19.
 
-State the constraints of a task; out come hard exclusions, a weighed comparison, reasons that cite your
+State the constraints of a task; out come hard exclusions, a comparison by points, reasons that cite your
 answers, what would change the verdict, and the break-even plot of your machine against API prices.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import pprint
+import textwrap
 from typing import Any
 
 from labkit.errors import LabError
@@ -17,16 +18,17 @@ from labkit.learning.break_even import break_even_figure, break_even_sentences
 from labkit.learning.decision_analysis import Decision, decide
 from labkit.learning.decision_constraints import (
     ALTERNATIVES,
+    ASSUMED,
     CHOICES,
-    MACHINE_QUESTIONS,
     NUMBERS,
     SHORT_NAMES,
     Constraints,
     answer_in_words,
     constraints_from,
+    label_of,
 )
 from labkit.learning.decision_costs import Knowledge, measured_from, price_band
-from labkit.learning.decision_text import Fact, decision_html, decision_text, status_line
+from labkit.learning.decision_text import WIDTH, Fact, decision_html, decision_text, status_line
 from labkit.learning.form import Button, Field, FormDisplay, Option, Section, View, with_values
 from labkit.learning.progress import events, record_event
 
@@ -42,9 +44,10 @@ _INTRO = (
     "<p>Answer for a task of yours. The form starts with the least demanding answers, or with your last "
     "ones: change what is different, then press Decide. After that, every change is judged at once.</p>"
 )
-_MACHINE_INTRO = (
+_ASSUMED_TITLE = "A machine of your own, and prices: assumed figures, open to change them"
+_ASSUMED_INTRO = (
     "<p>These start with assumed values. Put your own in their place: "
-    "the plot is only as good as they are.</p>"
+    "costs and plot are only as good as they are.</p>"
 )
 
 
@@ -110,7 +113,7 @@ class DecisionExercise(FormDisplay):
     # ------------------------------------------------------------ the form
 
     def view(self) -> View:
-        volume = [name for name in NUMBERS if name not in MACHINE_QUESTIONS]
+        volume = [name for name in NUMBERS if name not in ASSUMED]
         return View(
             title=_TITLE,
             intro_html=_INTRO,
@@ -118,10 +121,10 @@ class DecisionExercise(FormDisplay):
                 Section("task", "The task", [self._choice(n) for n in CHOICES], columns=True),
                 Section("volume", "Volume and money", [self._number(n) for n in volume], columns=True),
                 Section(
-                    "machine",
-                    "A machine of your own: assumed figures, open to change them",
-                    [self._number(n) for n in MACHINE_QUESTIONS],
-                    intro_html=_MACHINE_INTRO,
+                    "assumed",
+                    _ASSUMED_TITLE,
+                    [self._number(n) for n in ASSUMED],
+                    intro_html=_ASSUMED_INTRO,
                     folded=True,
                     columns=True,
                 ),
@@ -171,34 +174,50 @@ class DecisionExercise(FormDisplay):
     def _result_html(self) -> str:
         if self.decision is None:
             return ""
-        sentences = "".join(
-            f"<p>{html.escape(line)}</p>" for line in break_even_sentences(self.constraints, self.known)
-        )
+        sentences = break_even_sentences(self.constraints, self.known)
         figure = break_even_figure(self.constraints, self.known)
-        cost = sentences + (figure.html() if figure else "")
         literal = html.escape(pprint.pformat(self.answer(), width=90, sort_dicts=False))
         return (
-            decision_html(self.decision, facts(), self.known, cost)
+            decision_html(self.decision, facts(), self.known, sentences, figure.html() if figure else "")
             + f"<details><summary>As a value, for an answer cell</summary><pre>{literal}</pre></details>"
         )
 
     def text(self) -> str:
-        """The exercise as plain text: the answers, and the decision if there is one."""
-        lines = [_TITLE, "", *(f"{SHORT_NAMES[name]}: {text}" for name, text in ALTERNATIVES.items()), ""]
+        """The exercise as plain text: the questions, or the decision once there is one."""
+        if self.decision is None:
+            return "\n".join([_TITLE, "", *self._questions_text()])
+        changed = [name for name, value in Constraints().to_dict().items() if self._answer(name) != value]
+        said = [f"{label_of(name)}: {answer_in_words(name, self._answer(name))}" for name in changed]
+        sentences = break_even_sentences(self.constraints, self.known)
+        answers = (
+            f"You answered: {'; '.join(said)}. The rest is as it starts."
+            if said
+            else "You kept every starting answer."
+        )
+        return "\n".join(
+            [
+                _TITLE,
+                "",
+                *textwrap.wrap(answers, WIDTH),
+                "",
+                decision_text(self.decision, facts(), self.known, sentences),
+            ]
+        )
+
+    def _answer(self, name: str) -> Any:
+        return getattr(self.constraints, name)
+
+    def _questions_text(self) -> list[str]:
+        lines = [*(f"{SHORT_NAMES[name]}: {text}" for name, text in ALTERNATIVES.items()), ""]
         for name in (*CHOICES, *NUMBERS):
             question = CHOICES.get(name) or NUMBERS[name]
-            said = answer_in_words(name, getattr(self.constraints, name))
-            lines.append(f"- {name}: {question.label}: {said}")
-        lines.append("")
-        if self.decision is None:
-            lines += [
-                "Not decided yet. Press Decide in the form; without one, call",
-                '  decision.decide(data="personal", quality="strong")  # and so on, by the names above',
-            ]
-            return "\n".join(lines)
-        lines += [decision_text(self.decision, facts(), self.known), "", "BREAK-EVEN"]
-        lines += [f"- {line}" for line in break_even_sentences(self.constraints, self.known)]
-        return "\n".join(lines)
+            lines.append(f"- {name}: {question.label}: {answer_in_words(name, self._answer(name))}")
+        return [
+            *lines,
+            "",
+            "Not decided yet. Press Decide in the form; without one, call",
+            '  decision.decide(data="personal", quality="strong")  # and so on, by the names above',
+        ]
 
 
 def _last_answers() -> Constraints:

@@ -9,22 +9,31 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from labkit.errors import LabError
-from labkit.learning.decision_conditions import why, why_facts
+from labkit.learning.decision_conditions import CLOSED, ONLINE, why, why_facts
 from labkit.learning.decision_constraints import (
     CHOICES,
     NUMBERS,
+    SHORT_NAMES,
     Constraints,
     answer_in_words,
     label_of,
+    quoted,
 )
 from labkit.learning.decision_costs import Knowledge, estimates
+from labkit.learning.decision_points import cost_points, leaders, percentages
 from labkit.learning.decision_rules import Judgement, judge, measured_exclusions
-from labkit.learning.decision_weights import cost_points, leaders, percentages
 
 #: How finely a number's thresholds are found: to one part in a hundred.
 RESOLUTION = 0.01
+
+#: The questions about privacy.
+_PRIVACY = {"data", "jurisdiction"}
+
+#: How many single changes are shown before the others.
+MAIN_CHANGES = 3
 
 QUESTIONS: tuple[str, ...] = (*CHOICES, *NUMBERS)
 
@@ -47,6 +56,8 @@ class Change:
     value: str | float | None  #: the other answer
     text: str  #: the other answer in words
     leaders: tuple[str, ...]  #: who would lead then; empty when nothing is left
+    turns: bool  #: none of those who lead now would lead then
+    distance: float  #: how far it is from the present answer: in options, or in powers of ten
 
 
 @dataclass(frozen=True)
@@ -57,16 +68,44 @@ class Decision:
     reasons: list[Reason]
     changes: list[Change]
     irrelevant: tuple[str, ...]  #: inputs that no single other answer makes matter
-    fragile: list[str]  #: criteria whose weight, halved or doubled, puts others in front
+    fragile: list[str]  #: criteria whose importance, halved or doubled, puts others in front
 
     def shown(self) -> list[str]:
         """Every sentence of reasoning that a learner sees, in order."""
         found = self.judgement
         return [
-            *(f"{e.alternative}: {e.text}" for e in found.exclusions),
+            self.caution(),
+            *(f"“{SHORT_NAMES[e.alternative]}”. {e.text}" for e in found.exclusions),
             *(r.text for r in self.reasons),
             *(c.text for c in found.conditions),
         ]
+
+    def caution(self) -> str:
+        """Where privacy alone ruled hosted models out: to lead is not to be needed. Empty elsewhere."""
+        found = self.judgement
+        hosted = [e for e in found.exclusions if e.alternative in ONLINE]
+        others = [name for name in found.totals if name not in found.leaders]
+        if not (hosted and found.leaders and others) or any(set(e.inputs) - _PRIVACY for e in hosted):
+            return ""
+        out = list(dict.fromkeys(e.alternative for e in hosted))
+        remain = "remains" if len(others) == 1 else "remain"
+        text = (
+            f"Leading is not the same as being needed: your data ruled out {quoted(out)}, "
+            f"but {quoted(others)} {remain} possible."
+        )
+        return f"{text} Privacy by itself does not force open weights." if set(others) & CLOSED else text
+
+    def main_changes(self) -> list[Change]:
+        """The single changes to show first, at most three and each of another input.
+
+        First those that put somebody else in front, then those that leave nothing, then those that make or
+        break a tie; among these the nearest to the present answers.
+        """
+        ranked = sorted(self.changes, key=lambda c: (not c.turns, not c.leaders, c.distance))
+        nearest: dict[str, Change] = {}
+        for change in ranked:
+            nearest.setdefault(change.input, change)
+        return list(nearest.values())[:MAIN_CHANGES]
 
 
 def decide(c: Constraints, known: Knowledge | None = None) -> Decision:
@@ -84,9 +123,11 @@ def decide(c: Constraints, known: Knowledge | None = None) -> Decision:
             irrelevant.append(name)
             continue
         value = getattr(c, name)
-        turns = _changes(c, name, found, judged)
-        changes += turns
-        near = any(name in CHOICES or _within_tenfold(value, change.value) for change in turns)
+        changes += _changes(c, name, found, judged)
+        near = any(
+            _turns(found.leaders, other.leaders) and (name in CHOICES or _distance(name, value, there) <= 1)
+            for there, other in judged
+        )
         excludes = any(name in exclusion.inputs for exclusion in found.exclusions)
         text = f"{label_of(name)}: {answer_in_words(name, value)}. {why(name, value)}"
         reasons.append(Reason(name, text, why_facts(name, value), near or excludes))
@@ -97,7 +138,7 @@ def _changes(c: Constraints, name: str, found: Judgement, judged: list) -> list[
     """The other answers that put others in front; of a number, only the nearest in each direction."""
     elsewhere = [(value, other.leaders) for value, other in judged if other.leaders != found.leaders]
     if name in CHOICES:
-        return [Change(name, v, answer_in_words(name, v), who) for v, who in elsewhere]
+        return [_change(c, name, v, found, who) for v, who in elsewhere]
     here = getattr(c, name)
     if here is None:
         # No budget was stated: one example, of an everyday size where that is enough.
@@ -109,23 +150,36 @@ def _changes(c: Constraints, name: str, found: Judgement, judged: list) -> list[
         above = [e for e in stated if e[0] > here]
         nearest += [max(below, key=lambda e: e[0])] if below else []
         nearest += [min(above, key=lambda e: e[0])] if above else []
-    return [Change(name, v, answer_in_words(name, v), who) for v, who in nearest]
+    return [_change(c, name, v, found, who) for v, who in nearest]
 
 
-def _within_tenfold(here: float | None, there: float | None) -> bool:
-    if not here or not there:
-        return True
-    return 0.1 <= there / here <= 10
+def _change(c: Constraints, name: str, value: Any, found: Judgement, who: tuple[str, ...]) -> Change:
+    turns = _turns(found.leaders, who)
+    distance = _distance(name, getattr(c, name), value)
+    return Change(name, value, answer_in_words(name, value), who, turns, distance)
+
+
+def _turns(now: tuple[str, ...], then: tuple[str, ...]) -> bool:
+    """Is the verdict another one? To make or break a tie does not count: somebody still leads."""
+    return now != then and not set(now) & set(then)
+
+
+def _distance(name: str, here: Any, there: Any) -> float:
+    """In options of a choice, in powers of ten of a number; 1 to or from no number at all."""
+    if name in CHOICES:
+        options = list(CHOICES[name].options)
+        return abs(options.index(here) - options.index(there))
+    return abs(math.log10(there / here)) if here and there else 1.0
 
 
 def _fragile(found: Judgement) -> list[str]:
-    """Criteria whose weight decides: halved or doubled, they put others in front."""
+    """Criteria whose importance decides: halved or doubled, they put others in front."""
     possible = list(found.totals)
     decisive = []
     for position, line in enumerate(found.criteria):
         for factor in (0.5, 2.0):
             lines = list(found.criteria)
-            lines[position] = replace(line, weight=line.weight * factor)
+            lines[position] = replace(line, importance=line.importance * factor)
             if leaders(percentages(lines, possible)) != found.leaders:
                 decisive.append(line.id)
                 break

@@ -347,7 +347,7 @@ WHY: dict[str, dict[str, str]] = {
         "yes": "Weights for non-commercial use are out.",
     },
     "budget_per_month": {
-        "": "Cost weighs 3 in the comparison when a budget is stated, and 0 when it is not.",
+        "": "The importance of cost is 3 when a budget is stated, and 0 when it is not.",
     },
     "tokens_in_per_day": {"": "The volume moves the costs, and how busy a machine is."},
     "tokens_out_per_day": {"": "Written tokens cost most, on an API and on a machine."},

@@ -6,7 +6,7 @@ Taught in chapter 19. Plain data: the rules are in `decision_rules`, the form in
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -75,11 +75,7 @@ CHOICES: dict[str, Choice] = {
             "jurisdiction",
             "Which law decides where it may go?",
             "Jurisdiction",
-            {
-                "none": "nothing special",
-                "eu": "the EU",
-                "in_country": "it must stay in one country",
-            },
+            {"none": "nothing special", "eu": "the EU", "in_country": "it must stay in one country"},
         ),
         Choice(
             "connectivity",
@@ -249,14 +245,7 @@ NUMBERS: dict[str, Number] = {
             "W",
             "Idle hours cost as well. Also widened by 30 % each way.",
         ),
-        Number(
-            "hours_on_per_day",
-            "Hours a day that the machine is on",
-            "Hours on",
-            0.1,
-            24,
-            "hours a day",
-        ),
+        Number("hours_on_per_day", "Hours a day that the machine is on", "Hours on", 0.1, 24, "hours a day"),
         Number(
             "hardware_price",
             "Price of the machine",
@@ -266,14 +255,7 @@ NUMBERS: dict[str, Number] = {
             "",
             "0 if you have it anyway and nothing else wants it.",
         ),
-        Number(
-            "lifetime_months",
-            "Months until the machine is replaced",
-            "Machine's life",
-            1,
-            240,
-            "months",
-        ),
+        Number("lifetime_months", "Months until the machine is replaced", "Machine's life", 1, 240, "months"),
         Number(
             "share_percent",
             "Share of the machine that this work takes",
@@ -286,8 +268,10 @@ NUMBERS: dict[str, Number] = {
     )
 }
 
-#: The questions about money that only concern a machine of your own, and their place in the form.
-MACHINE_QUESTIONS = (
+#: The numbers with an assumed starting value: a machine of your own, and what prices depend on.
+ASSUMED = (
+    "cached_share_percent",
+    "currency_per_usd",
     "price_per_kwh",
     "watts_active",
     "watts_idle",
@@ -323,8 +307,8 @@ class Constraints:
     cached_share_percent: float = 0
     budget_per_month: float | None = None
     currency_per_usd: float = 1
-    price_per_kwh: float = 0.29
-    watts_active: float = 40
+    price_per_kwh: float = 0.30
+    watts_active: float = 65
     watts_idle: float = 10
     hours_on_per_day: float = 8
     hardware_price: float = 1_000
@@ -379,6 +363,12 @@ def constraints_from(values: Mapping[str, Any]) -> Constraints:
 def label_of(name: str) -> str:
     """What reasons call a question."""
     return (CHOICES.get(name) or NUMBERS[name]).short
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Alternatives by their short names: '“closed API”, “open hosted” and “open on device”'."""
+    *first, last = [f"“{SHORT_NAMES[name]}”" for name in names]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def exact(value: float) -> str:

@@ -1,9 +1,9 @@
-"""The rules of the decision exercise: hard exclusions first, then a weighed comparison. Taught in chapter 19.
+"""The rules of the decision exercise: hard exclusions first, then a comparison. Taught in chapter 19.
 
 Plain Python: constraints in, a `Judgement` out. Whether a model is open or closed, and whether it is hosted
 or local, are two independent questions; the five alternatives are the combinations that one meets.
 
-What is a fact names its dated row in `datasets/decision_facts.csv`. The comparison is in `decision_weights`.
+What is a fact names its dated row in `datasets/decision_facts.csv`. The comparison is in `decision_points`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from labkit.learning.decision_conditions import Condition, conditions_for
 from labkit.learning.decision_constraints import ALTERNATIVES, Constraints, answer_in_words, label_of
 from labkit.learning.decision_costs import Estimate, Knowledge, estimates
-from labkit.learning.decision_weights import Criterion, criteria, leaders, percentages
+from labkit.learning.decision_points import Criterion, criteria, leaders, percentages
 
 
 @dataclass(frozen=True)

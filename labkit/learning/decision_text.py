@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import html
 import textwrap
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from labkit.learning.decision_analysis import Change, Decision
@@ -17,18 +16,23 @@ from labkit.learning.decision_constraints import (
     NUMBERS,
     SHORT_NAMES,
     Constraints,
+    answer_in_words,
     label_of,
+    quoted,
 )
 from labkit.learning.decision_costs import Estimate, Knowledge
+from labkit.learning.decision_points import TIE_MARGIN
 from labkit.learning.decision_rules import Judgement, money
-from labkit.learning.decision_weights import TIE_MARGIN
 
 WIDTH = 100
 
 JUDGEMENT_NOTE = (
-    "Weights (0 to 5) and points (0 to 4) are our judgement, not facts. A weight follows from how demanding "
-    "your answer is. Disagree with them in the open."
+    "Importance (0 to 5) and points (0 to 4) are our judgement, not facts. The importance follows from how "
+    "demanding your answer is."
 )
+#: Where the plot stands in the HTML form.
+BREAK_EVEN = "Break-even with your machine"
+COMPARISON = "The comparison"
 
 
 @dataclass(frozen=True)
@@ -73,20 +77,14 @@ class _Sources:
         ]
 
 
-def _joined(names: Iterable[str]) -> str:
-    """`'a, b and c'`."""
-    *first, last = [f"“{SHORT_NAMES[name]}”" for name in names]
-    return f"{', '.join(first)} and {last}" if first else last
-
-
 def verdict_sentence(found: Judgement) -> str:
     """The verdict in one or two sentences."""
     if not found.leaders:
         return "Nothing meets all your answers at once. Something must give."
     if len(found.leaders) > 1:
         return (
-            f"A tie: {_joined(found.leaders)} lie within {TIE_MARGIN:.0f} points of a hundred, "
-            "closer than these weights can tell apart."
+            f"A tie: {quoted(found.leaders)} lie within {TIE_MARGIN:.0f} points of a hundred, "
+            "closer than such points can tell apart."
         )
     name = found.leaders[0]
     alone = (
@@ -119,7 +117,7 @@ def _exclusion_lines(found: Judgement, sources: _Sources) -> list[str]:
 
 def _condition_line(condition: Condition, found: Judgement) -> str:
     """In a tie, says whose condition it is."""
-    whose = f"For {_joined(condition.concerns)}: " if len(found.leaders) > 1 else ""
+    whose = f"For {quoted(condition.concerns)}: " if len(found.leaders) > 1 else ""
     return whose + condition.text
 
 
@@ -129,7 +127,9 @@ def _lead_lines(found: Judgement) -> list[str]:
     if len(ranked) < 2:
         return []
     first, second = ranked[0], ranked[1]
-    gaps = [(line.weight * (line.points[first] - line.points[second]), line.label) for line in found.criteria]
+    gaps = [
+        (line.importance * (line.points[first] - line.points[second]), line.label) for line in found.criteria
+    ]
     ahead = [label for gap, label in sorted(gaps, key=lambda g: -g[0]) if gap > 0]
     behind = [label for gap, label in sorted(gaps, key=lambda g: g[0]) if gap < 0]
     line = f"“{SHORT_NAMES[first]}” is ahead of “{SHORT_NAMES[second]}” on {', '.join(ahead) or 'nothing'}"
@@ -139,7 +139,7 @@ def _lead_lines(found: Judgement) -> list[str]:
 def _consequence(change: Change) -> str:
     if not change.leaders:
         return "nothing is left"
-    return f"{_joined(change.leaders)} {'leads' if len(change.leaders) == 1 else 'tie'}"
+    return f"{quoted(change.leaders)} {'leads' if len(change.leaders) == 1 else 'tie'}"
 
 
 def _other_answer(c: Constraints, change: Change) -> str:
@@ -153,15 +153,27 @@ def _other_answer(c: Constraints, change: Change) -> str:
     return f"{about} {'or more' if change.value > here else 'or less'}"
 
 
-def _change_lines(decision: Decision) -> list[str]:
-    """One line for each answer that could turn the verdict."""
+def _change_line(c: Constraints, change: Change) -> str:
+    return f"{label_of(change.input)}. {_other_answer(c, change)}: {_consequence(change)}."
+
+
+def _main_change_lines(decision: Decision) -> list[str]:
+    """The few single answers that would turn the verdict soonest."""
     c = decision.judgement.constraints
+    lines = [_change_line(c, change) for change in decision.main_changes()]
+    return lines or ["No single other answer would."]
+
+
+def _more_change_lines(decision: Decision) -> list[str]:
+    """One line for each input with further answers that lead elsewhere."""
+    c = decision.judgement.constraints
+    first = decision.main_changes()
     lines: dict[str, list[str]] = {}
     for change in decision.changes:
-        found = f"{_other_answer(c, change)}: {_consequence(change)}"
-        lines.setdefault(change.input, []).append(found)
-    found = [f"{label_of(name)}. {'; '.join(others)}." for name, others in lines.items()]
-    return found or ["No single other answer would."]
+        if change not in first:
+            found = f"{_other_answer(c, change)}: {_consequence(change)}"
+            lines.setdefault(change.input, []).append(found)
+    return [f"{label_of(name)}. {'; '.join(others)}." for name, others in lines.items()]
 
 
 def _give_up_lines(found: Judgement) -> list[str]:
@@ -180,10 +192,10 @@ def _give_up_lines(found: Judgement) -> list[str]:
 
 def _comparison_lines(found: Judgement) -> list[str]:
     lines = [
-        f"{line.label}, weight {line.weight:g}: "
+        f"{line.label}, importance {line.importance:g}: "
         + ", ".join(f"{SHORT_NAMES[name]} {line.points[name]}" for name in found.totals)
         for line in found.criteria
-        if line.weight
+        if line.importance
     ]
     totals = ", ".join(f"{SHORT_NAMES[name]} {total:.0f}" for name, total in found.totals.items())
     return [*lines, f"total of 100: {totals}", JUDGEMENT_NOTE]
@@ -192,58 +204,81 @@ def _comparison_lines(found: Judgement) -> list[str]:
 def _fragile_line(decision: Decision) -> str:
     labels = {line.id: line.label for line in decision.judgement.criteria}
     if not decision.fragile:
-        return "Halving or doubling any one weight leaves the verdict as it is."
+        return "Halving or doubling the importance of any one criterion leaves the verdict as it is."
     names = ", ".join(labels[name] for name in decision.fragile)
-    return f"Halve or double one of these weights, and others lead or tie: {names}."
+    return f"Halve or double the importance of one of these, and others lead or tie: {names}."
 
 
 def _cost_lines(found: Judgement, known: Knowledge) -> list[str]:
     lines = [f"“{SHORT_NAMES[name]}”: {cost_in_words(e)}." for name, e in found.costs.items()]
     for label, band in (("closed", known.closed_prices), ("open", known.open_prices)):
         if band:
+            models = f"{len(band.models)} {label} model{'' if len(band.models) == 1 else 's'}"
             lines.append(
-                f"Prices of {len(band.models)} {label} models, from the cheapest to the dearest, as of "
-                f"{band.as_of} "
+                f"Prices of {models}, from the cheapest to the dearest, as of {band.as_of} "
                 "(datasets/prices.csv has the source of each)."
             )
     return lines
 
 
-def blocks(decision: Decision, facts: dict[str, Fact], known: Knowledge) -> list[Block]:
-    """All that is said of a decision, in reading order."""
+def blocks(
+    decision: Decision,
+    facts: dict[str, Fact],
+    known: Knowledge,
+    break_even: list[str],
+    *,
+    brief: bool = False,
+) -> list[Block]:
+    """All that is said of a decision, in reading order: what decides first, the rest folded.
+
+    `brief` shortens the folded rest, for the text form, where nothing can be folded.
+    """
     found = decision.judgement
     sources = _Sources(facts)
     result = [Block("What is excluded", _exclusion_lines(found, sources))]
     if not found.leaders:
         result.append(Block("What would have to give", _give_up_lines(found)))
-    decisive, minor = (
-        [r.text + sources.cite(r.facts) for r in decision.reasons if r.decisive is wanted]
-        for wanted in (True, False)
-    )
+    decisive = [reason.text + sources.cite(reason.facts) for reason in decision.reasons if reason.decisive]
     result.append(Block("The answers that decide", decisive or ["None by itself."]))
     if found.conditions:
         lines = [_condition_line(one, found) + sources.cite(one.facts) for one in found.conditions]
         result.append(Block("It holds on these conditions", lines))
-    result.append(Block("What would change the answer, one answer at a time", _change_lines(decision)))
-    if minor:
-        heading = "Answers that could add an exclusion or a condition, or decide if they were far off"
-        result.append(Block(heading, minor, folded=True))
-    if decision.irrelevant:
-        names = ", ".join(label_of(name) for name in decision.irrelevant)
-        result.append(Block("Makes no difference here, whatever you answer", [f"{names}."]))
-    result.append(Block("Cost", _cost_lines(found, known)))
-    if found.totals:
-        result.append(Block("How firm it is", [*_lead_lines(found), _fragile_line(decision)]))
-        result.append(Block("The comparison", _comparison_lines(found), folded=True))
-    if sources.cited:
-        result.append(Block("The facts behind it", sources.lines(), folded=True))
-    return result
+    result.append(Block("What would change the verdict, one answer at a time", _main_change_lines(decision)))
+    irrelevant = ", ".join(label_of(name) for name in decision.irrelevant)
+    result.append(Block("Makes no difference here", [f"{irrelevant}."] if irrelevant else []))
+    result.append(Block(BREAK_EVEN, break_even))
+    result += _folded_blocks(decision, sources, known, brief)
+    return [block for block in result if block.lines]
 
 
-def decision_text(decision: Decision, facts: dict[str, Fact], known: Knowledge) -> str:
+def _folded_blocks(decision: Decision, sources: _Sources, known: Knowledge, brief: bool) -> list[Block]:
+    found = decision.judgement
+    others = [reason for reason in decision.reasons if not reason.decisive]
+    if brief:
+        c = found.constraints
+        said = "; ".join(
+            f"{label_of(r.input)}: {answer_in_words(r.input, getattr(c, r.input))}" for r in others
+        )
+        counted = [f"{said}."] if said else []
+    else:
+        counted = [reason.text + sources.cite(reason.facts) for reason in others]
+    firm = [*_lead_lines(found), _fragile_line(decision)] if found.totals else []
+    comparison = _comparison_lines(found) if found.totals else []
+    return [
+        Block("More single changes", _more_change_lines(decision), folded=True),
+        Block("Other answers that counted", counted, folded=True),
+        Block("Cost, in detail", _cost_lines(found, known), folded=True),
+        Block("How firm it is", firm, folded=True),
+        Block(COMPARISON, comparison[-2:] if brief else comparison, folded=True),
+        Block("The facts behind it", sources.lines(), folded=True),
+    ]
+
+
+def decision_text(decision: Decision, facts: dict[str, Fact], known: Knowledge, break_even: list[str]) -> str:
     """The decision as plain text."""
     lines = textwrap.wrap(verdict_sentence(decision.judgement), WIDTH)
-    for block in blocks(decision, facts, known):
+    lines += textwrap.wrap(decision.caution(), WIDTH)
+    for block in blocks(decision, facts, known, break_even, brief=True):
         lines += ["", block.heading.upper()]
         for line in block.lines:
             lines += textwrap.wrap(
@@ -252,18 +287,22 @@ def decision_text(decision: Decision, facts: dict[str, Fact], known: Knowledge) 
     return "\n".join(lines)
 
 
-def decision_html(decision: Decision, facts: dict[str, Fact], known: Knowledge, figure: str = "") -> str:
-    """The decision as HTML, every text escaped; `figure` is HTML made by labkit."""
+def decision_html(
+    decision: Decision, facts: dict[str, Fact], known: Knowledge, break_even: list[str], figure: str = ""
+) -> str:
+    """The decision as HTML, every text escaped; `figure` is the plot, as HTML made by labkit."""
     found = decision.judgement
     parts = [f'<p class="lk-verdict"><strong>{html.escape(verdict_sentence(found))}</strong></p>']
-    for block in blocks(decision, facts, known):
-        body = _table_html(found) if block.heading == "The comparison" else _items_html(block.lines)
+    if caution := decision.caution():
+        parts.append(f"<p>{html.escape(caution)}</p>")
+    for block in blocks(decision, facts, known, break_even):
+        body = _table_html(found) if block.heading == COMPARISON else _items_html(block.lines)
         heading = html.escape(block.heading)
         if block.folded:
             parts.append(f"<details><summary>{heading}</summary>{body}</details>")
         else:
             parts.append(f"<p><strong>{heading}</strong></p>{body}")
-        if block.heading == "Cost":
+        if block.heading == BREAK_EVEN:
             parts.append(figure)
     return "".join(parts)
 
@@ -276,16 +315,16 @@ def _table_html(found: Judgement) -> str:
     names = list(found.totals)
     head = "".join(f'<th scope="col">{html.escape(SHORT_NAMES[name])}</th>' for name in names)
     rows = "".join(
-        f'<tr><th scope="row">{html.escape(line.label)}</th><td>{line.weight:g}</td>'
+        f'<tr><th scope="row">{html.escape(line.label)}</th><td>{line.importance:g}</td>'
         + "".join(f"<td>{line.points[name]}</td>" for name in names)
         + "</tr>"
         for line in found.criteria
-        if line.weight
+        if line.importance
     )
     totals = "".join(f"<td>{found.totals[name]:.0f}</td>" for name in names)
     return (
         f"<p>{html.escape(JUDGEMENT_NOTE)}</p>"
-        "<table><caption>Points from 0 to 4, times the weight; the total is out of 100</caption>"
-        f'<thead><tr><th scope="col">Criterion</th><th scope="col">Weight</th>{head}</tr></thead>'
+        "<table><caption>Points from 0 to 4, times the importance; the total is out of 100</caption>"
+        f'<thead><tr><th scope="col">Criterion</th><th scope="col">Importance</th>{head}</tr></thead>'
         f'<tbody>{rows}<tr><th scope="row">total</th><td></td>{totals}</tr></tbody></table>'
     )

@@ -30,7 +30,7 @@ class Exercise:
     name: str  #: "ch19-hours-and-cost"; the number is the chapter's
     title: str  #: a few words
     prompt: str  #: the task, in plain sentences; a blank line starts a new paragraph
-    points: float  #: for a correct answer; there are no parts of points
+    points: float  #: for a correct answer
     form: str  #: what form the answer takes, in a sentence
     blank: Any  #: what stands in the answer cell at first: placeholders are None, "?" or as given here
     read: Callable[[Any], Any]  #: a plain answer → the typed answer; LabError says what its form should be
@@ -40,6 +40,7 @@ class Exercise:
     otherwise: str = "That is not it yet."  #: the hint when no known mistake fits
     details_html: str = ""  #: more of the prompt as HTML made by labkit, such as a table of cards
     details_text: str = ""  #: the same as text
+    partial: Callable[[Any], float] = lambda answer: 0.0  #: points for what is right in an answer that is not
 
 
 class NotSolved(AssertionError):
@@ -75,7 +76,8 @@ class Verdict:
         return self.verdict.capitalize()
 
     def _points(self) -> str:
-        return f"{self.points:g} of {self.points_possible:g} points"
+        so_far = " so far" if self.points and not self.correct else ""
+        return f"{self.points:g} of {self.points_possible:g} points{so_far}"
 
     def _repr_html_(self) -> str:
         mark = {CORRECT: "✓ ", NOT_YET: "✗ "}.get(self.verdict, "")
@@ -124,8 +126,8 @@ def _judge(item: Exercise, answer: Any) -> Verdict:
             return _verdict(item, CORRECT, item.praise(typed))
         for mistake in item.known_mistakes:
             if hint := mistake.hint(typed):
-                return _verdict(item, NOT_YET, hint, mistake.name)
-        return _verdict(item, NOT_YET, item.otherwise)
+                return _verdict(item, NOT_YET, hint, mistake.name, item.partial(typed))
+        return _verdict(item, NOT_YET, item.otherwise, points=item.partial(typed))
     except LabError as error:
         return _verdict(item, NOT_YET, str(error), "form")
     except Exception as error:  # a learner gets a sentence, whatever a judge does with an answer
@@ -133,8 +135,8 @@ def _judge(item: Exercise, answer: Any) -> Verdict:
         return _verdict(item, NOT_YET, f"This answer could not be judged ({kind}). {item.form}", "form")
 
 
-def _verdict(item: Exercise, verdict: str, hint: str, mistake: str = "") -> Verdict:
-    points = item.points if verdict == CORRECT else 0.0
+def _verdict(item: Exercise, verdict: str, hint: str, mistake: str = "", points: float = 0.0) -> Verdict:
+    points = item.points if verdict == CORRECT else points
     return Verdict(item.name, item.title, verdict, hint, points, item.points, mistake)
 
 

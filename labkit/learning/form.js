@@ -238,6 +238,7 @@ class FormView {
     // A long result is read at leisure; where there is a status line, that alone is announced.
     this.result.setAttribute("aria-live", view.status ? "off" : "polite");
     setHtml(this.result, view.result_html);
+    this.status.classList.toggle("lk-spoken", view.status_spoken);
     setText(this.status, view.status);
     this.restoreFocus(focus);
   }

@@ -98,6 +98,7 @@ class View:
     buttons: list[Button] = field(default_factory=list)
     result_html: str = ""
     status: str = ""  #: one plain line at the foot ("3 of 5 right"), announced when it changes
+    status_spoken: bool = False  #: True: the status is for screen readers alone; the page says it elsewhere
     live: bool = False  #: True: every change of a field is sent at once as action "change"
     sections: list[Section] = field(default_factory=list)
 
@@ -285,7 +286,8 @@ def static_html(view: View, note: str = STATIC_NOTE) -> str:
         if section.title:
             parts.append(f"<p><strong>{html.escape(section.title)}</strong></p>")
         parts += [section.intro_html, *(_static_field(f) for f in section.fields), section.result_html]
-    parts += [view.result_html, f"<p>{html.escape(view.status)}</p>" if view.status else ""]
+    shown_status = "" if view.status_spoken else view.status
+    parts += [view.result_html, f"<p>{html.escape(shown_status)}</p>" if shown_status else ""]
     parts.append(f"<p><em>{html.escape(note)}</em></p>")
     return "<div>" + "".join(parts) + "</div>"
 

@@ -14,6 +14,11 @@ from labkit.learning.form import Button, Field, FormDisplay, Option, View
 DEFAULT_MODEL = "llama-3.1"
 DEFAULT_USE = "product"
 
+#: Users and revenue are asked for in millions: the limits of licences are.
+MILLION = 1e6
+_USERS = "Monthly active users of all your organisation's products"
+_REVENUE = "Your organisation's revenue"
+
 _NOT_STATED = "not-stated"
 _PURPOSES = {
     _NOT_STATED: "Not stated",
@@ -26,8 +31,8 @@ _WEIGHTS = {
     "none": "no weights to download",
 }
 _INTRO = (
-    "<p>Choose a model and what you want to do with it. Tell more about yourself and the conditional answers "
-    f"settle. {html.escape(facts.NOT_LEGAL_ADVICE)}</p>"
+    "<p>Choose a model and what you want to do with it. Fill in users, revenue and country, and “allowed, on "
+    f"a condition” becomes yes or no. {html.escape(facts.NOT_LEGAL_ADVICE)}</p>"
 )
 
 
@@ -37,7 +42,8 @@ class LicenceExplorer(FormDisplay):
     Attributes
     ----------
     model, use : ids from `facts.models()` and `facts.uses()`.
-    users, revenue_usd : monthly active users, and revenue in US dollars a month; None when not stated.
+    users_million, revenue_million_usd : monthly active users, and US dollars of revenue a month, both in
+        millions; None when not stated.
     place, purpose : where you are based, and whether the purpose is commercial; `"not-stated"` otherwise.
     comparing : True when all uses are shown side by side.
     """
@@ -45,8 +51,8 @@ class LicenceExplorer(FormDisplay):
     def __init__(self, model: str = DEFAULT_MODEL, use: str = DEFAULT_USE) -> None:
         self.model = facts.model(model).id
         self.use = facts.use(use).id
-        self.users: float | None = None
-        self.revenue_usd: float | None = None
+        self.users_million: float | None = None
+        self.revenue_million_usd: float | None = None
         self.place = _NOT_STATED
         self.purpose = _NOT_STATED
         self.comparing = False
@@ -65,24 +71,8 @@ class LicenceExplorer(FormDisplay):
                 self.use,
                 help=use.means,
             ),
-            Field(
-                "users",
-                "Monthly active users of all your organisation's products",
-                "number",
-                value=self.users,
-                minimum=0,
-                step=1,
-                help="Leave it empty when you do not know.",
-            ),
-            Field(
-                "revenue_usd",
-                "Your organisation's revenue a month",
-                "number",
-                value=self.revenue_usd,
-                minimum=0,
-                unit="US dollars",
-                help="Leave it empty when you do not know.",
-            ),
+            self._millions("users_million", _USERS, "million", 1e4),
+            self._millions("revenue_million_usd", _REVENUE, "million US dollars a month", 1e6),
             Field("place", "Where you are based", "select", _place_options(), self.place),
         ]
         if use.commercial == "either":
@@ -96,19 +86,26 @@ class LicenceExplorer(FormDisplay):
             buttons=[Button("show", "Show the verdict", primary=True), Button("compare", label)],
             result_html=self._result_html(),
             status=self._status(),
+            status_spoken=True,
             live=True,
         )
 
     def on_event(self, action: str, values: dict[str, Any]) -> View:
         self.model = facts.model(values.get("model") or self.model).id
         self.use = facts.use(values.get("use") or self.use).id
-        self.users = values.get("users", self.users)
-        self.revenue_usd = values.get("revenue_usd", self.revenue_usd)
+        self.users_million = values.get("users_million", self.users_million)
+        self.revenue_million_usd = values.get("revenue_million_usd", self.revenue_million_usd)
         self.place = values.get("place") or self.place
         self.purpose = values.get("purpose") or self.purpose
         if action == "compare":
             self.comparing = not self.comparing
         return self.view()
+
+    def _millions(self, name: str, label: str, unit: str, maximum: float) -> Field:
+        """A number in millions; the help writes it out, and the maximum catches one that is no millions."""
+        value = getattr(self, name)
+        said = f"That is {value * MILLION:,.12g}." if value else "Leave it empty when you do not know."
+        return Field(name, label, "number", value=value, minimum=0, maximum=maximum, help=said, unit=unit)
 
     # ------------------------------------------------------------ the answers
 
@@ -117,8 +114,8 @@ class LicenceExplorer(FormDisplay):
         return facts.verdict(
             self.model,
             use or self.use,
-            monthly_active_users=self.users,
-            monthly_revenue_usd=self.revenue_usd,
+            monthly_active_users=_times_million(self.users_million),
+            monthly_revenue_usd=_times_million(self.revenue_million_usd),
             based_in=None if self.place == _NOT_STATED else self.place,
             commercial={"yes": True, "no": False}.get(self.purpose),
         )
@@ -135,11 +132,8 @@ class LicenceExplorer(FormDisplay):
         return f"{model.developer}{released}. Licence: {licences}; {_WEIGHTS[model.weights]}.{note}"
 
     def _status(self) -> str:
-        label = facts.use(self.use).label
-        answer = {"allowed if": "allowed under conditions"}.get(
-            self.verdict().verdict, self.verdict().verdict
-        )
-        return f"{facts.model(self.model).name}, {label[0].lower()}{label[1:]}: {answer}."
+        """For screen readers, which do not read the result aloud by themselves."""
+        return f"{self.verdict().heading}: {facts.model(self.model).name}, {facts.use(self.use).label}."
 
     # ------------------------------------------------------------ as HTML and as text
 
@@ -171,7 +165,7 @@ class LicenceExplorer(FormDisplay):
             self.verdict().text(),
             "",
             f"All uses of {model.name}:",
-            *(f"  {label.ljust(width)}  {verdict.verdict}" for label, verdict in self.comparison()),
+            *(f"  {label.ljust(width)}  {verdict.heading}" for label, verdict in self.comparison()),
             "",
             "Another question in code: labkit.facts.verdict(model, use, monthly_active_users=..., "
             "monthly_revenue_usd=..., based_in=..., commercial=...)",
@@ -190,6 +184,11 @@ def licence_explorer(model: str = DEFAULT_MODEL, use: str = DEFAULT_USE) -> Lice
     Taught in chapter 19.
     """
     return LicenceExplorer(model, use)
+
+
+def _times_million(number: float | None) -> float | None:
+    """Rounded to whole ones: 0.7 * 1e6 is not exactly 700,000."""
+    return None if number is None else float(round(number * MILLION))
 
 
 def _model_options() -> list[Option]:

@@ -1,4 +1,4 @@
-"""Numbers as learners write them: `7.5`, `"1,000,000"`, `"2e6"`, `"1/3"`, `"90 min"`."""
+"""Numbers as learners write them: `7.5`, `"1,000,000"`, `"2e6"`, `"1/3"`, `"90 min"`, `"2 h 51 min"`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ _LONGEST_TEXT = 200
 _NUMBER = r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:[eE][+-]?\d+)?"
 _QUANTITY = re.compile(rf"\s*({_NUMBER})(?:\s*/\s*({_NUMBER}))?\s*([^\d\s].*)?", re.DOTALL)
 
+_PART = re.compile(r"\s*(?:,|and\s)?\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\.?")
+
 
 def close(got: float, expected: float, tolerance: float) -> bool:
     """Is `got` within this relative tolerance of `expected`?"""
@@ -35,7 +37,8 @@ def close(got: float, expected: float, tolerance: float) -> bool:
 def read_number(value: object, what: str, unit: str = "") -> float:
     """A finite number from a number or from text.
 
-    Text may end in a unit: one of the same kind as `unit` is converted ("90 min" → 1.5 for unit "h").
+    Text may end in a unit: one of the same kind as `unit` is converted ("90 min" → 1.5 for unit "h"). A time
+    may come in parts ("2 h 51 min").
     A unit that labkit does not know, such as a currency, is dropped.
 
     Raises
@@ -46,7 +49,7 @@ def read_number(value: object, what: str, unit: str = "") -> float:
     if type(value) in (int, float):
         number, found = _finite(value), ""
     elif type(value) is str:
-        number, found = _read_text(value, what, cure)
+        number, found = _read_parts(value) or _read_text(value, what, cure)
     else:
         raise LabError(f"{what} is {describe(value)}, not a number.", cure)
     if number is None:
@@ -62,6 +65,20 @@ def _finite(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def _read_parts(text: str) -> tuple[float, str] | None:
+    """A time in hours, minutes, seconds, as seconds; None for any other text."""
+    if len(text) > _LONGEST_TEXT:
+        return None
+    total, place, before = 0.0, 0, math.inf
+    while match := _PART.match(text, place):
+        kind, seconds = UNITS.get(match[2].lower(), ("", 0.0))
+        if kind != "time" or seconds >= before:
+            return None
+        total, place, before = total + float(match[1]) * seconds, match.end(), seconds
+    parts_read = place and not text[place:].strip()
+    return (total, "s") if parts_read else None
+
+
 def _read_text(text: str, what: str, cure: str) -> tuple[float | None, str]:
     text = text.strip().lstrip("€$£¥~≈")
     if len(text) > _LONGEST_TEXT:
@@ -71,6 +88,8 @@ def _read_text(text: str, what: str, cure: str) -> tuple[float | None, str]:
         raise LabError(f"{what} has a decimal comma.", f"Write a point: {text.strip().replace(',', '.')}")
     if not match or not re.search(r"\d", match[1]):
         raise LabError(f"{what} is the text {text.strip()[:40]!r}, not a number.", cure)
+    if re.search(r"\d", match[3] or ""):
+        raise LabError(f"{what} is the text {text.strip()[:40]!r}, not one number.", cure)
     number = _finite(match[1].replace(",", ""))
     if match[2] is not None:
         below = _finite(match[2].replace(",", "")) if re.search(r"\d", match[2]) else None

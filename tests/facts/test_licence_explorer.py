@@ -10,7 +10,7 @@ import pytest
 import labkit as lk
 from labkit import facts
 from labkit.errors import LabError
-from labkit.learning.form import FormModel, show
+from labkit.learning.form import FormModel, show, static_html
 from labkit.learning.licence_explorer import LicenceExplorer
 
 
@@ -46,7 +46,7 @@ def test_models_are_ordered_by_family_and_found_by_typing_the_name() -> None:
 def test_the_verdict_stands_in_words_with_clause_source_and_date() -> None:
     result = words(LicenceExplorer("llama-3.1", "product").view().result_html)
     for part in (
-        "Allowed if",
+        "Allowed, on a condition",
         "s.2",
         "Source: ",
         "Read on 2026-11-22",
@@ -59,30 +59,27 @@ def test_the_verdict_stands_in_words_with_clause_source_and_date() -> None:
 
 def test_choosing_and_telling_changes_the_verdict() -> None:
     form = show(LicenceExplorer("llama-4", "product"))
-    assert "Allowed if" in words(form.view.result_html)
-    form.press("change", {"users": 5000})
-    assert "Allowed if" in words(form.view.result_html)
+    assert "Allowed, on a condition" in words(form.view.result_html)
+    form.press("change", {"users_million": 0.005})
+    assert "Allowed, on a condition" in words(form.view.result_html)
     form.press("change", {"place": "EU"})
     assert "Not allowed" in words(form.view.result_html)
-    assert (
-        form.view.status
-        == "Llama 4 (Scout, Maverick), build it into a commercial product or service: not allowed."
-    )
+    assert form.view.status.startswith("Not allowed: Llama 4 (Scout, Maverick), ")
     form.press("change", {"place": "UK"})
-    assert form.view.status.endswith(": allowed.")
+    assert form.view.status.startswith("Allowed: ")
     form.press("change", {"model": "hunyuan-a13b"})
-    assert form.view.status.endswith(": not allowed.")
+    assert form.view.status.startswith("Not allowed: ")
 
 
 def test_the_purpose_is_asked_only_where_it_matters() -> None:
     form = show(LicenceExplorer("command-r-plus", "pass-on"))
     assert "purpose" in {f.name for f in form.view.fields}
-    assert form.view.status.endswith(": allowed under conditions.")
+    assert form.view.status.startswith("Allowed, on a condition: ")
     form.press("change", {"purpose": "no"})
-    assert form.view.status.endswith(": allowed.")
+    assert form.view.status.startswith("Allowed: ")
     form.press("change", {"use": "product"})
     assert "purpose" not in {f.name for f in form.view.fields}
-    assert form.view.status.endswith("not allowed.")
+    assert form.view.status.startswith("Not allowed: ")
 
 
 def test_compare_shows_every_use_and_goes_back() -> None:
@@ -100,8 +97,29 @@ def test_compare_shows_every_use_and_goes_back() -> None:
 
 def test_an_impossible_number_is_refused_in_the_form() -> None:
     form = show(LicenceExplorer())
-    form.press("change", {"users": -5})
-    assert {f.name: f.error for f in form.view.fields}["users"]
+    for number in (-5, 700_000_000):
+        form.press("change", {"users_million": number})
+        assert {f.name: f.error for f in form.view.fields}["users_million"]
+
+
+def test_users_and_revenue_are_asked_for_in_millions() -> None:
+    form = show(LicenceExplorer("llama-3.1", "product"))
+    fields = {f.name: f for f in form.view.fields}
+    assert fields["users_million"].label == "Monthly active users of all your organisation's products"
+    assert fields["users_million"].unit == "million"
+    assert fields["revenue_million_usd"].unit == "million US dollars a month"
+    form.press("change", {"users_million": 700})
+    assert form.view.status.startswith("Allowed: ")
+    assert {f.name: f.help for f in form.view.fields}["users_million"] == "That is 700,000,000."
+    form.press("change", {"users_million": 700.000001})
+    assert form.view.status.startswith("Not allowed: ")
+    assert "Not without a separate licence from Meta: " in words(form.view.result_html)
+
+
+def test_the_verdict_stands_on_the_page_once_and_is_announced() -> None:
+    view = LicenceExplorer("llama-4", "product").view()
+    assert view.status_spoken and view.status.startswith("Allowed, on a condition: ")
+    assert words(static_html(view)).count("Allowed, on a condition") == 1
 
 
 @pytest.mark.parametrize("model", ["llama-3.1", "gpt-4o", "deepseek-r1-distill-llama-8b", "grok-2"])

@@ -86,7 +86,28 @@ def test_revenue_per_month_and_per_year_give_each_other() -> None:
 
 def test_reasons_name_the_circumstance_that_decided() -> None:
     verdict = facts.verdict("llama-3.1", "product", monthly_active_users=800_000_000)
-    assert verdict.reasons == ("Your 800,000,000 monthly active users are above the limit of 700,000,000.",)
+    assert verdict.reasons == (
+        "Not without a separate licence from Meta: your 800 million monthly active users are above the limit "
+        "of 700 million.",
+    )
+    capped = facts.verdict("llama-3.1", "product", monthly_active_users=700_000_001)
+    assert "your 700.000001 million" in capped.reasons[0]
+
+
+def test_the_headlines_are_words_for_people() -> None:
+    assert facts.verdict("llama-3.1", "product").heading == "Allowed, on a condition"
+    assert facts.verdict("command-r-plus", "product").heading == "Not allowed"
+
+
+@pytest.mark.parametrize(
+    "licence", [row for row in facts.licences() if row.mau_limit], ids=lambda row: row.id
+)
+def test_above_a_limit_on_users_the_refusal_names_whom_to_ask(licence) -> None:
+    for row in facts.models():
+        if licence.id in row.licences:
+            verdict = facts.verdict(row.id, "product", monthly_active_users=1e9)
+            assert verdict.verdict == "not allowed"
+            assert any("Not without a separate licence from " in reason for reason in verdict.reasons)
 
 
 def test_the_display_duty_goes_away_below_the_limits_and_is_named_above() -> None:

@@ -9,6 +9,7 @@ import pytest
 from labkit.learning.exercise import check
 from labkit.learning.exercises import all_exercises
 from labkit.learning.exercises.ch19_cards import CARDS, CLOSED, CONSTRAINTS, OPEN, UNDECIDED
+from labkit.learning.exercises.ch19_cost import TOO_ROUND
 from labkit.measuring.record import BenchRecord
 
 CARDS_RIGHT = {
@@ -84,6 +85,27 @@ def test_each_mistake_has_its_own_hint(changes, mistake, words):
     assert words in verdict.hint
 
 
+@pytest.mark.parametrize(
+    ("card", "word", "added"),
+    [("B", "pinned", "Look at the radio."), ("D", "weights", "here nobody does"), ("F", "weights", "inside")],
+)
+def test_a_mix_up_of_two_constraints_has_a_hint_of_its_own(card, word, added):
+    verdict = cards(needs_open={card: word, "H": "weights"})
+    assert verdict.mistake == "wrong-constraint" and added in verdict.hint
+
+
+def test_each_right_card_is_a_point_so_far_and_the_verdict_waits_for_all():
+    verdict = cards(needs_open={"B": "offline", "D": "weights", "A": "quality"})
+    assert (verdict.verdict, verdict.points) == ("not yet", 3)  # A stands on both sides: it counts on neither
+    verdict = cards(needs_open={"B": "offline", "D": "weights", "H": "pinned"})
+    assert (verdict.verdict, verdict.points) == ("not yet", 4)
+    assert "4 of 6 points so far" in repr(verdict) and "4 of 6 points so far" in verdict._repr_html_()
+    everything = {k: c.constraint for k, c in CARDS.items() if c.side == OPEN}
+    assert cards(needs_open=everything).points == 5
+    assert cards(needs_open={}).points == 3
+    assert "so far" not in repr(cards(needs_open={"B": "magic"})) + repr(cards())
+
+
 def test_a_missing_side_is_named():
     assert "has no 'closed_is_fine'" in check("ch19-three-and-three", {"needs_open": {"B": "offline"}}).hint
 
@@ -116,12 +138,55 @@ def cost(hours=HOURS, price=COST, record=RECORD, **more):
         (f"{HOURS * 60:.0f} min", f"{COST:.2f} EUR"),
         (f"{HOURS:.2f} h", COST),
         (6.2, 0.12),
+        ("6 h 10 min", "0.12"),
+        ("6 hours, 10 minutes and 22 seconds", COST),
     ],
 )
 def test_the_median_and_its_roundings_are_right(hours, price):
     verdict = cost(hours, price)
     assert verdict.correct, verdict
     assert verdict.points == 4
+
+
+def record_at(speed: float) -> str:
+    return RECORD.replace("40.0,50.0,45.0", f"{speed * 0.99:.4f},{speed},{speed * 1.01:.4f}")
+
+
+@pytest.mark.parametrize("speed", [2.345, 9.7, 45.678, 97.09, 264.55, 265.6, 1234.5, 2050.0])
+@pytest.mark.parametrize("digits", [2, 3, 4])
+def test_two_significant_digits_are_enough(speed, digits):
+    hours = 1e6 / speed / 3600
+    rounded = float(f"{hours:.{digits - 1}e}")
+    for first in (hours, rounded):
+        price = float(f"{first * 0.0195:.{digits - 1}e}")
+        assert cost(rounded, price, record_at(speed).replace("400.0,410.0,420.0", "4000,4100,4200")).correct
+
+
+@pytest.mark.parametrize(
+    ("speed", "hours", "price"),
+    [
+        (97.09, "2 h 51 min", 0.06),  # 0.0558, to the cent
+        (97.09, 3, 0.0558),  # 2.86 h, to the hour
+        (97.09, 2.86, 0.1),
+        (97.09, 3, 56),  # the hours first, whatever the cost
+        (400.0, 1, 0.0135),  # 0.694 h
+        (420.0, 0.7, 0.0129),  # 0.661 h
+        (400.0, 0.694, 0.01),
+    ],
+)
+def test_rounding_too_much_has_its_own_hint(speed, hours, price):
+    verdict = cost(hours, price, record_at(speed))
+    assert (verdict.verdict, verdict.mistake) == ("not yet", "rounded-too-much"), verdict
+    assert verdict.hint == TOO_ROUND and "three significant digits" in verdict.hint
+
+
+def test_a_cost_rounded_to_nothing_is_told_too():
+    assert TOO_ROUND in cost(HOURS, 0.0).hint
+
+
+def test_the_card_asks_for_three_digits_and_says_what_a_median_is():
+    prompt = all_exercises()["ch19-hours-and-cost"].prompt
+    assert "three significant digits" in prompt and "the middle one when you sort the runs" in prompt
 
 
 def test_the_mean_is_accepted():

@@ -17,6 +17,7 @@ from labkit.learning.break_even import MEASURE_FIRST, break_even_figure, break_e
 from labkit.learning.decision import DecisionExercise, decision_exercise
 from labkit.learning.decision_constraints import CHOICES, NUMBERS, Constraints
 from labkit.learning.decision_costs import Knowledge, PriceBand
+from labkit.learning.exercises.ch19_cost import PRICE_PER_KWH, WATTS
 from tests.learning.decision_fixtures import KNOWN, MEASURED, UNMEASURED
 
 
@@ -37,6 +38,14 @@ def test_every_question_is_a_labelled_field():
     assert set(fields) == set(CHOICES) | set(NUMBERS)
     assert all(field.label for field in fields.values())
     assert not DecisionExercise(UNMEASURED).view().live
+
+
+def test_only_volume_and_budget_are_asked_in_the_open_and_the_rest_agrees_with_the_chapter():
+    task, volume, assumed = DecisionExercise(UNMEASURED).view().sections
+    assert [f.name for f in volume.fields] == ["tokens_in_per_day", "tokens_out_per_day", "budget_per_month"]
+    assert assumed.folded and not task.folded and not volume.folded
+    values = {f.name: f.value for f in assumed.fields}
+    assert (values["watts_active"], values["price_per_kwh"]) == (WATTS, PRICE_PER_KWH)
 
 
 def test_decide_gives_a_verdict_and_after_that_each_change_is_judged_at_once():
@@ -81,9 +90,9 @@ def test_the_text_form_says_what_to_do_and_then_what_was_decided():
     exercise = DecisionExercise(UNMEASURED)
     assert "Not decided yet" in exercise.text() and ".decide(" in exercise.text()
     text = exercise.decide(data="personal", jurisdiction="eu", quality="strong").text()
-    for heading in ("WHAT IS EXCLUDED", "THE ANSWERS THAT DECIDE", "WHAT WOULD CHANGE THE ANSWER", "COST"):
+    for heading in ("WHAT IS EXCLUDED", "THE ANSWERS THAT DECIDE", "WHAT WOULD CHANGE THE VERDICT", "COST"):
         assert heading in text
-    assert "Data: personal data" in text
+    assert "You answered: Data: personal data; Jurisdiction: the EU; Quality: a strong model." in text
     assert repr(exercise) == exercise.text()
 
 
@@ -116,6 +125,74 @@ def test_the_real_price_list_and_facts_are_used():
 
 
 # ---------------------------------------------------------------- what the page holds
+
+
+def parts(page: str) -> tuple[str, str]:
+    """What stands in the open, and what is folded away."""
+    folded = "".join(re.findall(r"<details>.*?</details>", page, re.DOTALL))
+    return plain(re.sub(r"<details>.*?</details>", "", page, flags=re.DOTALL)), plain(folded)
+
+
+def test_what_decides_stands_in_the_open_and_the_rest_is_folded():
+    exercise = DecisionExercise(KNOWN).decide(data="secret")
+    page = exercise.view().result_html
+    shown, folded = parts(page)
+    headings = (
+        *("open on device", "What is excluded", "The answers that decide", "It holds on these conditions"),
+        *("What would change the verdict", "Makes no difference here", "Break-even"),
+    )
+    places = [shown.index(heading) for heading in headings]
+    assert places == sorted(places)
+    rest = (
+        "More single changes",
+        "Other answers that counted",
+        "Cost, in detail",
+        "How firm",
+        "The comparison",
+    )
+    places = [folded.index(heading) for heading in (*rest, "The facts behind it")]
+    assert places == sorted(places)
+    assert page.index("<img") < page.index("<details>")
+    text = exercise.text()
+    assert len(text) < 0.8 * len(shown + folded)
+    places = [text.index(heading.upper()) for heading in (*headings[1:], *rest)]
+    assert places == sorted(places)
+
+
+def test_an_answer_decides_when_it_excludes_or_when_another_one_puts_somebody_else_in_front():
+    decision = DecisionExercise(UNMEASURED).decide(data="secret").decision
+    decisive = {reason.input for reason in decision.reasons if reason.decisive}
+    assert decisive == {"data", "quality", "hardware"}
+    assert len(decision.main_changes()) <= 3
+    assert all(change.turns for change in decision.main_changes())
+
+
+def test_nothing_calls_the_importance_of_a_criterion_a_weight():
+    for answers in ({}, {"data": "secret"}, {"budget_per_month": 20}):
+        page = DecisionExercise(KNOWN).decide(**answers).view().result_html
+        compared = plain(page[page.index("How firm it is") : page.index("The facts behind it")]).lower()
+        assert "importance" in compared and "weigh" not in compared
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        (
+            {"data": "secret"},
+            "“closed API” and “open hosted”, but “closed private” remains possible. Privacy by",
+        ),
+        ({"data": "secret", "hardware": "none"}, ""),  # nothing else remains
+        ({"data": "secret", "connectivity": "never_field"}, ""),  # the network ruled them out as well
+        ({}, ""),
+    ],
+    ids=str,
+)
+def test_where_privacy_alone_ruled_hosted_models_out_it_does_not_force_open_weights(answers, told):
+    exercise = DecisionExercise(UNMEASURED).decide(**answers)
+    assert told in exercise.decision.caution() and bool(told) == bool(exercise.decision.caution())
+    if told:
+        assert "not the same as being needed" in exercise.text()
+        assert told in plain(exercise.view().result_html)
 
 
 class _Balance(HTMLParser):
@@ -153,13 +230,17 @@ def test_every_text_is_escaped_and_the_html_is_whole():
 
 
 @pytest.mark.parametrize(
-    "answers", [{}, {"data": "personal", "jurisdiction": "eu", "tuning": "hosted"}], ids=str
+    "answers",
+    [{"lifetime": "years_pinned"}, {"data": "personal", "jurisdiction": "eu", "tuning": "hosted"}],
+    ids=str,
 )
 def test_every_cited_fact_stands_below_with_its_date_and_source(answers):
-    text = DecisionExercise(UNMEASURED).decide(**answers).text().replace("\n  ", " ")
-    cited = set(re.findall(r"fact (\d+), as of (20[\d-]+)", text))
-    listed = set(re.findall(r"- Fact (\d+), as of (20[\d-]+):.*?Source: .+?\. Read on 20[\d-]+,", text))
-    assert cited == listed and cited
+    exercise = DecisionExercise(UNMEASURED).decide(**answers)
+    page = plain(exercise.view().result_html)
+    for said in (page, exercise.text().replace("\n  ", " ")):
+        cited = set(re.findall(r"fact (\d+), as of (20[\d-]+)", said))
+        listed = set(re.findall(r"Fact (\d+), as of (20[\d-]+):.*?Source: .+?\. Read on 20[\d-]+,", said))
+        assert cited == listed and cited
 
 
 # ---------------------------------------------------------------- the plot
@@ -176,7 +257,7 @@ def test_the_plot_states_its_message_in_words():
     figure = break_even_figure(Constraints(hardware_price=100), KNOWN)
     assert figure.png.startswith(b"\x89PNG")
     assert "Your machine against “closed API”: Cheaper from" in figure.alt
-    assert "0.29 per kWh" in figure.caption and "2026-10-01" in figure.caption
+    assert "0.3 per kWh; 65 W busy" in figure.caption and "2026-10-01" in figure.caption
     assert "test-model" in figure.caption
     page = DecisionExercise(KNOWN).form.press("decide", {}).result_html
     assert page.count("<img") == 1 and 'alt="Cost per month' in page

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import html
 import random
+import re
 from dataclasses import replace
 
 import pytest
 
+from labkit.learning.decision import facts
 from labkit.learning.decision_analysis import QUESTIONS, RESOLUTION, decide
-from labkit.learning.decision_constraints import CHOICES, NUMBERS, constraints_from
+from labkit.learning.decision_constraints import CHOICES, NUMBERS, constraints_from, label_of
 from labkit.learning.decision_rules import judge
+from labkit.learning.decision_text import decision_html
 from tests.learning.decision_fixtures import KNOWN, UNMEASURED, easy_answers, other_values, random_answers
 
 #: (seed, answers drawn how, measurement or none): twenty sets, the same in every run.
@@ -40,6 +44,35 @@ def test_changing_any_single_answer_changes_a_shown_reason_or_it_is_listed_as_ir
                 continue
             if name in CHOICES or value == last:
                 assert decide(changed, known).shown() != decision.shown(), (name, value)
+
+
+@pytest.mark.parametrize(("seed", "draw", "known"), SETS, ids=IDS)
+def test_every_reason_is_on_the_page_and_those_that_decide_are_not_folded(seed, draw, known):
+    decision = decide(constraints_from(draw(random.Random(seed))), known)
+    page = html.unescape(decision_html(decision, facts(), known, ["No plot."]))
+    in_the_open = re.sub(r"<details>.*?</details>", "", page, flags=re.DOTALL)
+    for sentence in decision.shown():
+        assert sentence in page
+    for reason in decision.reasons:
+        assert (reason.text in in_the_open) == reason.decisive
+        assert reason.text in page
+    for name in decision.irrelevant:
+        assert label_of(name) in in_the_open.split("Makes no difference here")[1]
+
+
+@pytest.mark.parametrize(("seed", "draw", "known"), SETS, ids=IDS)
+def test_the_answers_that_decide_are_those_that_exclude_or_turn_the_verdict(seed, draw, known):
+    constraints = constraints_from(draw(random.Random(seed)))
+    decision = decide(constraints, known)
+    found = decision.judgement
+    decisive = {reason.input for reason in decision.reasons if reason.decisive}
+    assert {name for e in found.exclusions for name in e.inputs} <= decisive | set(decision.irrelevant)
+    for name in CHOICES:
+        others = [judge(replace(constraints, **{name: v}), known) for v in CHOICES[name].options]
+        turned = [o for o in others if o.leaders != found.leaders and not set(o.leaders) & set(found.leaders)]
+        excludes = any(name in e.inputs for e in found.exclusions)
+        if name not in decision.irrelevant:
+            assert (name in decisive) == bool(turned or excludes), name
 
 
 @pytest.mark.parametrize(("seed", "draw", "known"), SETS, ids=IDS)

@@ -11,8 +11,8 @@ from labkit.learning.decision import facts
 from labkit.learning.decision_conditions import _CASES, _WHY_FACTS, WHY
 from labkit.learning.decision_constraints import ALTERNATIVES, CHOICES, NUMBERS, Constraints, constraints_from
 from labkit.learning.decision_costs import Knowledge, measured_from
+from labkit.learning.decision_points import TIE_MARGIN
 from labkit.learning.decision_rules import RULES, judge
-from labkit.learning.decision_weights import TIE_MARGIN
 from tests.learning.decision_experts import EXPERT_ROWS, LETTERS, RELAXED
 from tests.learning.decision_fixtures import KNOWN, MEASURED, UNMEASURED
 
@@ -141,11 +141,11 @@ def test_every_answer_has_its_sentence():
     assert {(n, v) for n, v in _WHY_FACTS} <= {(n, v) for n, q in CHOICES.items() for v in q.options}
 
 
-def test_points_and_weights_are_printed_in_their_limits():
+def test_points_and_importance_are_in_their_limits():
     for _, answers, _ in EXPERT_ROWS:
         answers = {k: v for k, v in answers.items() if k != "measured"}
         for line in judge(constraints_from({**RELAXED, **answers}), UNMEASURED).criteria:
-            assert 0 <= line.weight <= 5
+            assert 0 <= line.importance <= 5
             assert set(line.points) == set(ALTERNATIVES)
             assert all(0 <= points <= 4 for points in line.points.values())
 

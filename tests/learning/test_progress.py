@@ -275,7 +275,7 @@ def test_asking_for_progress_makes_no_file(own_home):
 
 MOUNTS = """\
 /dev/sda1 / ext4 rw 0 0
-overlay /work overlay rw 0 0
+overlay /srv overlay rw 0 0
 server:/home /home nfs4 rw 0 0
 server:/x /home/with\\040space nfs rw 0 0
 tmpfs /home/me/tmp tmpfs rw 0 0
@@ -291,7 +291,7 @@ server:/again /again nfs rw 0 0
     ("path", "kind", "network"),
     [
         ("/etc/x", "ext4", False),
-        ("/work/main", "overlay", False),
+        ("/srv/course", "overlay", False),
         ("/home/me/.local", "nfs4", True),
         ("/home/with space/me", "nfs", True),
         ("/home/me/tmp/x", "tmpfs", False),

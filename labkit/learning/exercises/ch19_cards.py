@@ -20,7 +20,7 @@ CONSTRAINTS = {
     "redistribution": "you pass the model itself on to others",
     "quality": "only the strongest model will do, and that is a closed one",
     "volume": "so few requests that setting a model up is not worth it",
-    "hardware": "no machine to run a model on, and nobody to look after one",
+    "hardware": "no machine to run a model on and nobody to look after one, so it must be hosted",
     "privacy": "the data are confidential",
 }
 
@@ -90,12 +90,21 @@ CARDS = {
         "Look at what the school has, and at what it has not.",
     ),
     "H": Card(
-        "A team studies how a model stores facts. It reads the activations of every layer, edits single rows "
-        "of a matrix, and measures what the model then says. It has good internet access and a GPU.",
+        "A team studies how a model stores facts. It reads the intermediate numbers of every layer "
+        "(activations), edits single rows of a matrix, and measures what the model then says. It has good "
+        "internet access and a GPU.",
         OPEN,
         "weights",
         "A service shows text, never the inside of the model. Fine-tuning through a service does not either.",
     ),
+}
+
+_NOT_INSIDE = "'weights' means looking inside the model or changing it; here nobody does."
+#: (card, wrong constraint) → what to say besides the card's own hint: mix-ups that learners really make.
+_MIX_UPS = {
+    ("B", "pinned"): "Look at the radio.",
+    ("D", "weights"): _NOT_INSIDE,
+    ("F", "weights"): _NOT_INSIDE,
 }
 
 _PRIVACY_HINT = (
@@ -172,6 +181,21 @@ def is_right(answer: Sides) -> bool:
     )
 
 
+def points_so_far(answer: Sides) -> float:
+    """A point for each card on its side with its constraint; a card too many takes one off."""
+    both = set(answer.needs_open) & set(answer.closed_is_fine)
+    points = 0
+    for side in (OPEN, CLOSED):
+        chosen = getattr(answer, side)
+        right = [
+            letter
+            for letter, word in chosen.items()
+            if (CARDS[letter].side, CARDS[letter].constraint) == (side, word) and letter not in both
+        ]
+        points += max(0, min(3, len(right)) - max(0, len(chosen) - 3))
+    return float(points)
+
+
 # ---------------------------------------------------------------- known mistakes, the gravest first
 
 
@@ -202,7 +226,8 @@ def _privacy_as_reason(answer: Sides) -> str | None:
 def _wrong_constraint(answer: Sides) -> str | None:
     for _, letter, word in answer.all():
         if CARDS[letter].constraint != word:
-            return f"Card {letter} is on the right side, but {word!r} does not decide it. {CARDS[letter].why}"
+            hint = f"Card {letter} is on the right side, but {word!r} does not decide it. {CARDS[letter].why}"
+            return f"{hint} {_MIX_UPS.get((letter, word), '')}".rstrip()
     return None
 
 
@@ -241,18 +266,21 @@ THREE_AND_THREE = Exercise(
     title="Three that need open weights, three that do not",
     prompt=(
         "Read the eight cards. Choose three tasks that need open weights, and three for which a closed model "
-        "is fine. Name for each the constraint on the card that decides it. Two cards are left "
-        "over.\n\n“Fine” does not mean “must”: an open model might do as well. Judge by what the card says, "
+        "is fine. Name for each the constraint on the card that decides it. More cards fit than you need, "
+        "and one fits neither side.\n\nFor the right-hand side (“closed_is_fine”), name the reason why a "
+        "hosted service is enough. An open model might be hosted just as well. Judge by what the card says, "
         "not by what you would add."
     ),
     points=6,
     form=(
-        'The answer is a dictionary: {"needs_open": {"letter": "constraint", …}, "closed_is_fine": {…}}, '
-        "with three letters in each."
+        'The answer is a dictionary: {"needs_open": {"X": "offline", "?": "?"}, '
+        '"closed_is_fine": {"?": "?"}}, '
+        "with three letters and their constraints in each. X stands for the letter of a card."
     ),
     blank={"needs_open": {"?": "?"}, "closed_is_fine": {"?": "?"}},
     read=read,
     judge=is_right,
+    partial=points_so_far,
     known_mistakes=(
         _mistake("on-both-sides", _on_both_sides),
         _mistake("privacy-alone", _privacy_alone),

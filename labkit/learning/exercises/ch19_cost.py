@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +15,14 @@ from labkit.measuring.record import BenchRecord
 TOKENS = 1_000_000
 WATTS = 65.0
 PRICE_PER_KWH = 0.30
-#: Relative; wide enough for the mean instead of the median, and for rounding to two or three digits.
+#: Relative; wide enough for numbers that were rounded on the way.
 TOLERANCE = 0.03
+#: A result may be rounded to this many significant digits; the card asks for one more.
+DIGITS = 2
 #: A slip is a factor of 60 or 1000: far from the tolerance, so that it can be told with room to spare.
 _SLIP = 0.06
+
+TOO_ROUND = "Your formula may be right, but you rounded too much: give three significant digits."
 
 _KEYS = ("record", "hours_for_a_million_tokens", "electricity_cost")
 _FORM = (
@@ -49,6 +54,16 @@ class Cost:
     @property
     def right_hours(self) -> float:
         return self.hours_at(self.record.tg_tokens_per_s)
+
+    @property
+    def hours_expected(self) -> tuple[float, ...]:
+        """Hours by the median and by the mean."""
+        return tuple(self.hours_at(speed) for speed in self.speeds)
+
+    @property
+    def costs_expected(self) -> tuple[float, ...]:
+        """What those hours cost; also of the hours answered, which may be rounded."""
+        return tuple(self.cost_of(hours) for hours in (*self.hours_expected, self.hours))
 
     def cost_of(self, hours: float) -> float:
         """Electricity for that many hours, in the currency of the price."""
@@ -93,7 +108,8 @@ def _positive(value: Any, what: str, unit: str) -> float:
         raise LabError(f"{what} is still empty.", "Compute it from the generation speed (tg) of your record.")
     number = read_number(value, what, unit)
     if number <= 0:
-        raise LabError(f"{what} is {number:g}.", "Time and cost are greater than zero.")
+        cure = "Time and cost are greater than zero."
+        raise LabError(f"{what} is {number:g}.", f"{cure} {TOO_ROUND}" if number == 0 else cure)
     return number
 
 
@@ -106,13 +122,29 @@ def _within(value: Any, what: str, unit: str, low: float, high: float) -> float:
     return number
 
 
+def agrees(got: float, expected: tuple[float, ...]) -> bool:
+    """Is it one of these, or one of them rounded to at least two significant digits?"""
+    return any(close(got, value, TOLERANCE) or is_rounding(got, value, DIGITS) for value in expected)
+
+
+def is_rounding(got: float, exact: float, digits: int) -> bool:
+    """Is `got` the number `exact`, rounded to this many significant digits? 0.06 is 0.0558 to one digit.
+
+    At 0 digits the whole number is one digit of the place above: 0.7 becomes 1, and 0.004 becomes 0.
+    """
+    unit = 10.0 ** (math.floor(math.log10(exact)) + 1 - digits)
+    multiple = round(got / unit) * unit
+    return close(got, multiple, 1e-9) and abs(got - exact) <= unit / 2 * (1 + 1e-9)
+
+
+def is_coarse(got: float, expected: tuple[float, ...]) -> bool:
+    """Is it one of these, rounded to fewer digits than can be checked?"""
+    return any(is_rounding(got, value, digits) for value in expected for digits in (1, 0))
+
+
 def is_right(answer: Cost) -> bool:
     """Hours and cost agree with the record; the mean may stand for the median."""
-    hours = [answer.hours_at(speed) for speed in answer.speeds]
-    right_hours = any(close(answer.hours, value, TOLERANCE) for value in hours)
-    # The cost may be computed from the rounded hours of the answer.
-    right_cost = any(close(answer.cost, answer.cost_of(value), TOLERANCE) for value in (*hours, answer.hours))
-    return right_hours and right_cost
+    return agrees(answer.hours, answer.hours_expected) and agrees(answer.cost, answer.costs_expected)
 
 
 # ---------------------------------------------------------------- known mistakes: the hours, then the cost
@@ -163,8 +195,16 @@ def _upside_down(answer: Cost) -> str | None:
     return None
 
 
+def _rounded_too_much(answer: Cost) -> str | None:
+    hours, cost = (answer.hours, answer.hours_expected), (answer.cost, answer.costs_expected)
+    coarse = not agrees(*hours) and is_coarse(*hours)
+    if coarse or (agrees(*hours) and is_coarse(*cost) and not agrees(*cost)):
+        return TOO_ROUND
+    return None
+
+
 def _hours_unclear(answer: Cost) -> str | None:
-    if any(close(answer.hours, answer.hours_at(speed), TOLERANCE) for speed in answer.speeds):
+    if agrees(answer.hours, answer.hours_expected):
         return None
     return (
         "The hours do not follow from the record. Its median generation speed is "
@@ -201,7 +241,7 @@ def _energy_not_cost(answer: Cost) -> str | None:
 
 def _praise(answer: Cost) -> str:
     lines = [
-        f"{answer.hours:.3g} hours, and {answer.cost:.2g} for electricity. Running a model yourself is not "
+        f"{answer.hours:.3g} hours, and {answer.cost:.3g} for electricity. Running a model yourself is not "
         "free; a faster machine or a smaller model changes both numbers."
     ]
     if answer.record.random_weights:
@@ -218,8 +258,9 @@ HOURS_AND_COST = Exercise(
     prompt=(
         "Take the speed that you measured. How many hours does your machine need to write a million tokens "
         f"with this model, one after another? What does the electricity cost, at {WATTS:g} W under load and "
-        f"{PRICE_PER_KWH:.2f} per kWh?\n\nUse the generation speed of your record (tg; the median of its "
-        "runs). Any currency will do."
+        f"{PRICE_PER_KWH:.2f} per kWh?\n\nUse the generation speed of your record (tg), and of its runs the "
+        "median: the middle one when you sort the runs. Give three significant digits, such as 12.3 or "
+        "0.0456. Any currency will do."
     ),
     points=4,
     form=_FORM,
@@ -233,6 +274,7 @@ HOURS_AND_COST = Exercise(
         KnownMistake("divided-by-60", _divided_by_60),
         KnownMistake("thousand-tokens", _wrong_tokens),
         KnownMistake("upside-down", _upside_down),
+        KnownMistake("rounded-too-much", _rounded_too_much),
         KnownMistake("hours", _hours_unclear),
         KnownMistake("kilowatts", _kilowatts),
         KnownMistake("cents", _cents),

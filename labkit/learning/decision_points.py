@@ -1,6 +1,7 @@
-"""The weighed comparison of the decision exercise. Taught in chapter 19.
+"""The comparison of the decision exercise: importance times points. Taught in chapter 19.
 
-The weights and points are judgement, not fact: they are printed, so that a reader can disagree with them.
+Importance and points are judgement, not fact: they are printed, so that you see what a verdict rests on.
+"Weights" are always a model's here, never a criterion's.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from labkit.learning.decision_constraints import ALTERNATIVES, Constraints
 from labkit.learning.decision_costs import ON_REQUEST, Estimate, Knowledge
 
-#: Two results closer than this, in points of a hundred, are a tie: the weights are no better than that.
+#: Two results closer than this, in points of a hundred, are a tie: the points are no better than that.
 TIE_MARGIN = 5.0
 
 #: A completion of this many tokens must be there in 200 ms to count as instant.
@@ -23,12 +24,12 @@ READING_TOKENS_PER_S = 10
 
 @dataclass(frozen=True)
 class Criterion:
-    """One line of the comparison: its weight here, and 0 to 4 points for each alternative."""
+    """One line of the comparison: how important it is here, and 0 to 4 points for each alternative."""
 
     id: str
     label: str
     inputs: tuple[str, ...]
-    weight: int
+    importance: float  #: 0 to 5; follows from how demanding the answer is
     points: dict[str, int]
 
 
@@ -104,49 +105,53 @@ def _cost_points(c: Constraints, alternative: str, estimate: Estimate) -> int:
 
 
 def criteria(c: Constraints, known: Knowledge, costs: Mapping[str, Estimate]) -> list[Criterion]:
-    """The comparison: a weight that follows from how demanding the answer is, and points from 0 to 4."""
+    """The comparison: an importance that follows from how demanding the answer is, and points from 0 to 4."""
     quality = dict(_QUALITY[c.quality])
     if c.quality == "strong" and c.hardware == "server":
         quality["open_own"] = 4
     effort = dict(_EFFORT[c.skills])
     if costs["closed_private"].note == ON_REQUEST:
         effort["closed_private"] = 0  # equipment or clearance to be negotiated, not a contract to click
-    offline_weight = {"always": 0, "sometimes": 1 if c.latency == "batch" else 3}.get(c.connectivity, 5)
-    effort_weight = {"none": 4, "service": 2, "ml": 1}[c.skills] + (c.lifetime == "weeks")
-    weigh = {"data": {"public": 0, "internal": 2, "personal": 3, "secret": 5}[c.data]}
-    weigh["jurisdiction"] = {"none": 0, "eu": 1, "in_country": 4}[c.jurisdiction]
-    weigh["latency"] = {"batch": 0, "interactive": 1, "instant": 4}[c.latency]
-    weigh["tuning"] = {"none": 0, "hosted": 2, "own": 4}[c.tuning]
-    weigh["quality"] = {"any": 1, "strong": 3, "frontier": 5}[c.quality]
-    weigh["stability"] = {"weeks": 0, "year": 1, "years_pinned": 5}[c.lifetime]
+    offline_importance = {"always": 0, "sometimes": 1 if c.latency == "batch" else 3}.get(c.connectivity, 5)
+    effort_importance = {"none": 4, "service": 2, "ml": 1}[c.skills] + (c.lifetime == "weeks")
+    important = {"data": {"public": 0, "internal": 2, "personal": 3, "secret": 5}[c.data]}
+    important["jurisdiction"] = {"none": 0, "eu": 1, "in_country": 4}[c.jurisdiction]
+    important["latency"] = {"batch": 0, "interactive": 1, "instant": 4}[c.latency]
+    important["tuning"] = {"none": 0, "hosted": 2, "own": 4}[c.tuning]
+    important["quality"] = {"any": 1, "strong": 3, "frontier": 5}[c.quality]
+    important["stability"] = {"weeks": 0, "year": 1, "years_pinned": 5}[c.lifetime]
     money_inputs = ("budget_per_month", "tokens_in_per_day", "tokens_out_per_day")
     return [
-        Criterion("data", "control over the data", ("data",), weigh["data"], _DATA[c.data]),
+        Criterion("data", "control over the data", ("data",), important["data"], _DATA[c.data]),
         Criterion(
             "jurisdiction",
             "keeping to the jurisdiction",
             ("jurisdiction",),
-            weigh["jurisdiction"],
+            important["jurisdiction"],
             _JURISDICTION[c.jurisdiction],
         ),
         Criterion(
             "network",
             "working without a network",
             ("connectivity", "latency"),
-            offline_weight,
+            offline_importance,
             _NETWORK[c.connectivity],
         ),
-        Criterion("quality", "quality", ("quality", "hardware"), weigh["quality"], quality),
-        Criterion("latency", "latency", ("latency",), weigh["latency"], _latency(c, known)),
-        Criterion("tuning", "fine-tuning", ("tuning",), weigh["tuning"], _TUNING[c.tuning]),
+        Criterion("quality", "quality", ("quality", "hardware"), important["quality"], quality),
+        Criterion("latency", "latency", ("latency",), important["latency"], _latency(c, known)),
+        Criterion("tuning", "fine-tuning", ("tuning",), important["tuning"], _TUNING[c.tuning]),
         Criterion(
-            "stability", "same behaviour over time", ("lifetime",), weigh["stability"], _STABILITY[c.lifetime]
+            "stability",
+            "same behaviour over time",
+            ("lifetime",),
+            important["stability"],
+            _STABILITY[c.lifetime],
         ),
         Criterion(
             "effort",
             "little work to set up and run",
             ("skills", "lifetime", "data", "connectivity"),
-            effort_weight,
+            effort_importance,
             effort,
         ),
         Criterion(
@@ -160,10 +165,10 @@ def criteria(c: Constraints, known: Knowledge, costs: Mapping[str, Estimate]) ->
 
 
 def percentages(lines: list[Criterion], possible: list[str]) -> dict[str, float]:
-    """Sum of weight * points, as a share of the most that could be had (0 to 100), best first."""
-    most = sum(4 * line.weight for line in lines)
+    """Sum of importance * points, as a share of the most that could be had (0 to 100), best first."""
+    most = sum(4 * line.importance for line in lines)
     totals = {
-        name: 100 * sum(line.weight * line.points[name] for line in lines) / most if most else 0.0
+        name: 100 * sum(line.importance * line.points[name] for line in lines) / most if most else 0.0
         for name in possible
     }
     return dict(sorted(totals.items(), key=lambda item: -item[1]))
