@@ -156,8 +156,8 @@ def _prompt_speed(answer: Cost) -> str | None:
         answer.right_hours
     ):
         return (
-            "Those are the hours to read a million tokens (pp). To write them takes the generation speed, "
-            "tg: the model makes one token after another."
+            "Those are the hours to read a million tokens (prompt processing, pp). To write them takes the "
+            "generation speed, tg: the model makes one token after another."
         )
     return None
 
