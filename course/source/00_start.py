@@ -12,6 +12,10 @@
 #   piece of text.
 # ---
 
+# %% [markdown] name="what"
+# By the end of the course you read any model card, compute what a model needs before you download it, know what a benchmark score
+# says and what a licence allows, and compare models with measurements taken on your own machine.
+
 # %% [markdown] name="how-to"
 # ## How to work with this page
 #

@@ -75,7 +75,7 @@ result = lk.bench(file)
 result
 
 # %% name="compare"
-lk.compare_prediction("ch19-speed", result.tg_tokens_per_s.median)
+lk.compare_prediction("ch19-speed", result.tg_tokens_per_s.median, unit="tokens/s")
 
 # %% [markdown] name="ladder-intro"
 # ## The ladder of openness

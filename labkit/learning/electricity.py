@@ -38,7 +38,11 @@ def electricity(result: BenchResult, *, tokens: int, watts: float, price_per_kwh
             f"{seconds:,.0f} s = {format_seconds(seconds)}",
         ],
         ["energy", f"{seconds / 3600:.3g} h × {watts:g} W / 1000", f"{kwh:.3g} kWh"],
-        ["electricity", f"{kwh:.3g} kWh × {price_per_kwh:g} per kWh", f"{kwh * price_per_kwh:.3g}"],
+        [
+            "electricity",
+            f"{kwh:.3g} kWh × {price_per_kwh:g} per kWh",
+            f"{kwh * price_per_kwh:.3g} in your currency",
+        ],
     ]
     notes = ["The machine itself, and the time of the person who looks after it, come on top."]
     if result.random_weights:

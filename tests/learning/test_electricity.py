@@ -19,7 +19,7 @@ def result(speed: float, random_weights: bool = False):
 def test_worked_by_hand():
     # 200,000 / 40 = 5,000 s; 5,000 / 3,600 h * 0.09 kW = 0.125 kWh; * 0.4 = 0.05
     table = electricity(result(40), tokens=200_000, watts=90, price_per_kwh=0.4)
-    assert [row[2] for row in table.rows] == ["5,000 s = 1 h 23 min", "0.125 kWh", "0.05"]
+    assert [row[2] for row in table.rows] == ["5,000 s = 1 h 23 min", "0.125 kWh", "0.05 in your currency"]
     assert "random" not in repr(table)
 
 

@@ -26,7 +26,7 @@ TOO_ROUND = "Your formula may be right, but you rounded too much: give three sig
 
 _KEYS = ("record", "hours_for_a_million_tokens", "electricity_cost")
 _FORM = (
-    'The answer is a dictionary with "record" (the line that `print(result.record())` shows, in quotes), '
+    'The answer is a dictionary with "record" (the line that print(result.record()) shows, in quotes), '
     '"hours_for_a_million_tokens" and "electricity_cost" (numbers). Add "watts" and "price_per_kwh" to use '
     "your own."
 )
