@@ -76,11 +76,9 @@ class Catalogue(list[CatalogueEntry]):
 
         return Table(
             "Models that the course knows by name",
-            ["Name", "Parameters", "Format", "File", "Licence", "Repository on the hub"],
-            [
-                (e.name, format_count(e.parameters), e.quantization, format_bytes(e.bytes), e.licence, e.repo)
-                for e in self
-            ],
+            # Parameters and quantization stand in the name; four columns fit a terminal.
+            ["Name", "File", "Licence", "Repository on the hub"],
+            [(e.name, format_bytes(e.bytes), e.licence, e.repo) for e in self],
         )
 
     def _repr_html_(self) -> str:
