@@ -21,7 +21,6 @@ _DPI = 144
 COLOURS = ("#0b3c6f", "#c1531b", "#7fb35a", "#b79acb", "#8a8a8a")
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "x")
-HATCHES = ("", "//", "xx", "..", "--")
 
 
 class Figure:

@@ -5,14 +5,14 @@ The events lie in `progress.sqlite` below `labkit.settings.home()`; see `progres
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit import settings
+from labkit import facts, settings
+from labkit.errors import LabError
 from labkit.learning.progress_store import Event, ProgressStore
 from labkit.tables import Table
 
@@ -121,9 +121,8 @@ def _count(keys: Iterable[tuple[str, str]], chapter: int) -> int:
 
 def _chapter_titles() -> dict[int, str]:
     try:
-        with (settings.datasets_dir() / "chapters.csv").open(encoding="utf-8", newline="") as file:
-            return {int(row["number"]): row["title"] for row in csv.DictReader(file)}
-    except (OSError, KeyError, ValueError):
+        return {int(row["number"]): row["title"] for row in facts.table("chapters")}
+    except (LabError, KeyError, ValueError):
         return {}
 
 

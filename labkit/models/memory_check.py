@@ -20,9 +20,6 @@ _U_BATCH = 512
 _BYTES_PER_CELL = 64
 #: longer contexts are extrapolated: the book-keeping is allocated even when the buffers are not
 _LONGEST_TRIED = 65_536
-#: llama.cpp keeps notes on each cell of a cache, `no_alloc` or not: 500 million of them take over 10 GB.
-#: Longer contexts are extrapolated from here; all sizes grow in proportion.
-_LONGEST_ASKED = 262_144
 
 
 def require_memory(path: Path, header: GGUFHeader, context: int, threads: int) -> None:
@@ -60,14 +57,6 @@ def _upper_bound(header: GGUFHeader, context: int) -> float:
         return float("inf")
     kv = cells * kv_heads * (head_dim + value_dim) * _BYTES_F16
     return kv + cells * _BYTES_PER_CELL + 4 * _U_BATCH * (width + cells)
-
-
-def _needed(path: Path, context: int, threads: int) -> float:
-    """Bytes that a context takes, for any length."""
-    if context <= _LONGEST_ASKED:
-        return _exact(path, context, threads)
-    half, whole = (_exact(path, n, threads) for n in (_LONGEST_ASKED // 2, _LONGEST_ASKED))
-    return whole + (whole - half) / (_LONGEST_ASKED // 2) * (context - _LONGEST_ASKED)
 
 
 def _exact(path: Path, context: int, threads: int) -> float:
