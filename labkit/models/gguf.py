@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.errors import LabError
-from labkit.models.gguf_header import DOWNLOAD_AGAIN, GGUFArray, GGUFHeader, TensorInfo
-from labkit.models.gguf_types import (
+from labkit.estimating.gguf_types import (
     GGML_TYPES,
     HEADER_LIMIT_BYTES,
     SCALARS,
@@ -23,6 +22,7 @@ from labkit.models.gguf_types import (
     TYPE_STRING,
     TensorType,
 )
+from labkit.models.gguf_header import DOWNLOAD_AGAIN, GGUFArray, GGUFHeader, TensorInfo
 from labkit.units import format_bytes
 
 __all__ = ["DOWNLOAD_AGAIN", "GGUFArray", "GGUFHeader", "TensorInfo", "read_gguf_header"]

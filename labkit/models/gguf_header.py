@@ -6,10 +6,11 @@ import math
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from labkit.errors import LabError
-from labkit.models.gguf_types import FILE_TYPES, SCALARS, TYPE_STRING
+from labkit.estimating.blueprint import Blueprint, TensorSpec
+from labkit.estimating.gguf_types import FILE_TYPES, SCALARS, TYPE_STRING
+from labkit.estimating.hyperparameters import Hyperparameters
 
 if TYPE_CHECKING:
     from labkit.tables import Table
@@ -52,7 +53,7 @@ class GGUFArray(Sequence[Any]):
 
 
 @dataclass(frozen=True, repr=False)
-class GGUFHeader:
+class GGUFHeader(Hyperparameters):
     """What a GGUF file says about its model.
 
     Attributes
@@ -72,6 +73,15 @@ class GGUFHeader:
     data_offset: int
     file_bytes: int
 
+    _what: ClassVar[str] = "The GGUF file"
+    _cure: ClassVar[str] = DOWNLOAD_AGAIN
+
+    def blueprint(self) -> Blueprint:
+        """The model without its weights, as `labkit.estimating` takes it."""
+        title = self.metadata.get("general.name")
+        tensors = tuple(TensorSpec(t.name, t.shape, t.type_name) for t in self.tensors)
+        return Blueprint(self.metadata, tensors, title if isinstance(title, str) else "")
+
     def table(self) -> Table:
         """What the file says, in words."""
         from labkit.models.header_table import header_table
@@ -83,48 +93,6 @@ class GGUFHeader:
 
     def __repr__(self) -> str:
         return repr(self.table())
-
-    @property
-    def architecture(self) -> str:
-        name = self.metadata.get("general.architecture")
-        if not isinstance(name, str) or not name:
-            raise LabError("This GGUF file does not say which architecture its model has.", DOWNLOAD_AGAIN)
-        return name
-
-    @property
-    def n_layers(self) -> int:
-        return self.number("block_count")
-
-    @property
-    def n_embd(self) -> int:
-        return self.number("embedding_length")
-
-    @property
-    def n_heads(self) -> int:
-        """Query heads; the most in any layer where layers differ."""
-        return max(self.per_layer("attention.head_count"))
-
-    @property
-    def n_kv_heads(self) -> int:
-        """Key/value heads; the most in any layer where layers differ."""
-        return max(self.per_layer("attention.head_count_kv", default=self.n_heads))
-
-    @property
-    def head_dim(self) -> int:
-        """Length of one head's key vector."""
-        return self.number("attention.key_length", default=self.n_embd // max(1, self.n_heads))
-
-    @property
-    def context_length(self) -> int:
-        """Tokens that the model was trained to look back on."""
-        return self.number("context_length")
-
-    @property
-    def vocabulary_size(self) -> int:
-        tokens = self.metadata.get("tokenizer.ggml.tokens")
-        if isinstance(tokens, Sequence) and not isinstance(tokens, str):
-            return len(tokens)
-        return self.number("vocab_size")
 
     @property
     def n_parameters(self) -> int:
@@ -148,25 +116,6 @@ class GGUFHeader:
     @property
     def has_chat_template(self) -> bool:
         return isinstance(self.metadata.get("tokenizer.chat_template"), str)
-
-    def number(self, key: str, default: int | None = None) -> int:
-        """The whole number under `{architecture}.{key}`."""
-        full_key = f"{self.architecture}.{key}"
-        value = self.metadata.get(full_key, default)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-            return value
-        what = "has no" if value is None else f"has an odd value ({value!r:.40}) for"
-        raise LabError(f"The GGUF file {what} {full_key}.", DOWNLOAD_AGAIN)
-
-    def per_layer(self, key: str, default: int | None = None) -> list[int]:
-        """The whole numbers under `{architecture}.{key}`, one per layer; files store one or a list."""
-        value = self.metadata.get(f"{self.architecture}.{key}")
-        if not isinstance(value, (list, GGUFArray)):
-            return [self.number(key, default)] * max(1, min(self.n_layers, 10_000))
-        numbers = list(value)
-        if not numbers or not all(isinstance(n, int) and n >= 0 for n in numbers):
-            raise LabError(f"The GGUF file has an odd list for {self.architecture}.{key}.", DOWNLOAD_AGAIN)
-        return numbers
 
 
 def _decode_array(type_id: int, count: int, data: bytes) -> Iterator[Any]:

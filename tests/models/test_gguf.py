@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labkit.errors import LabError
+from labkit.estimating.gguf_types import FILE_TYPES, GGML_TYPES
 from labkit.models import embedded
 from labkit.models.gguf import GGUFArray, read_gguf_header
-from labkit.models.gguf_types import FILE_TYPES, GGML_TYPES
 from tests.models.mutants import mutants
 
 _RANDOM = embedded.embedded_model().read_bytes()
