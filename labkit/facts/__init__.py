@@ -7,6 +7,13 @@
 Plain CSV and dataclasses; pandas loads only in `frame()`.
 """
 
+from labkit.facts.architectures import (
+    ArchitectureRow,
+    GGUFSize,
+    architectures,
+    find_architecture,
+    gguf_sizes,
+)
 from labkit.facts.files import frame, table
 from labkit.facts.records import (
     Licence,
@@ -36,14 +43,19 @@ from labkit.facts.verdicts import (
 __all__ = [
     "NOT_LEGAL_ADVICE",
     "PLACES",
+    "ArchitectureRow",
     "Circumstances",
+    "GGUFSize",
     "Licence",
     "LicenceVerdict",
     "ModelVersion",
     "Price",
     "Term",
     "Use",
+    "architectures",
+    "find_architecture",
     "frame",
+    "gguf_sizes",
     "licence",
     "licence_verdict",
     "licences",

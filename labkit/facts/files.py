@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import functools
+import json
 import math
 import types
 from collections.abc import Callable
@@ -41,7 +42,8 @@ def records(name: str, kind: type[Record]) -> tuple[Record, ...]:
     """The table as dataclasses: each cell read by the type of the field that has the column's name.
 
     `str`, `int`, `float`, `bool` (yes or no), `Literal[...]`, `tuple[str, ...]` (sentences apart by ` | `),
-    and `... | None` for cells that may be empty. Raises LabError naming the file, the row and the column.
+    `dict[str, Any]` (a JSON object, or empty), and `... | None` for cells that may be empty. Raises LabError
+    naming the file, the row and the column.
     """
     path = _path(name)
     return _records(path, _stamp(path), kind)
@@ -165,7 +167,19 @@ def read_cell(text: str, kind: Any) -> Any:
         return text
     if origin is tuple:
         return tuple(part.strip() for part in text.split(SENTENCES.strip()) if part.strip())
+    if origin is dict:
+        return _read_object(text)
     return _READERS[kind](text)
+
+
+def _read_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text or "{}")
+    except ValueError as error:
+        raise ValueError(f"the JSON is not readable ({error}).") from None
+    if not isinstance(value, dict):
+        raise ValueError("the JSON is not an object: it should begin with { and end with }.")
+    return value
 
 
 def _read_yes_no(text: str) -> bool:

@@ -186,7 +186,7 @@ def licences() -> tuple[Licence, ...]:
 
 def licence(id: str) -> Licence:
     """The licence with this id. Raises LabError with the nearest ids when there is none."""
-    return _find("licence", id, {row.id: row for row in licences()}, "`labkit.facts.licences()`")
+    return find_record("licence", id, {row.id: row for row in licences()}, "`labkit.facts.licences()`")
 
 
 def uses() -> tuple[Use, ...]:
@@ -196,7 +196,7 @@ def uses() -> tuple[Use, ...]:
 
 def use(id: str) -> Use:
     """The use with this id."""
-    return _find("use", id, {row.id: row for row in uses()}, "`labkit.facts.uses()`")
+    return find_record("use", id, {row.id: row for row in uses()}, "`labkit.facts.uses()`")
 
 
 def models() -> tuple[ModelVersion, ...]:
@@ -212,7 +212,7 @@ def models() -> tuple[ModelVersion, ...]:
 
 def model(id: str) -> ModelVersion:
     """The model version with this id."""
-    return _find("model", id, {row.id: row for row in models()}, "`labkit.facts.models()`")
+    return find_record("model", id, {row.id: row for row in models()}, "`labkit.facts.models()`")
 
 
 def terms() -> tuple[Term, ...]:
@@ -238,7 +238,8 @@ def prices() -> tuple[Price, ...]:
     return records("prices", Price)
 
 
-def _find(what: str, id: str, known: dict[str, Row], where: str) -> Row:
+def find_record(what: str, id: str, known: dict[str, Row], where: str) -> Row:
+    """The row called `id`, in any case. Raises LabError with near ids, and `where` all can be listed."""
     wanted = str(id).strip().lower()
     if wanted in known:
         return known[wanted]

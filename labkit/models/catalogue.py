@@ -34,6 +34,7 @@ class CatalogueEntry:
     gated : True when the hub asks for an account and an accepted licence.
     mirror : `"pypi:PROJECT==VERSION:PATH"`, or empty.
     source, read_on : where this row's facts were read, and when.
+    architecture : id in `datasets/architectures.csv`; empty when the model's shape is not in that table.
     """
 
     name: str
@@ -52,6 +53,7 @@ class CatalogueEntry:
     mirror: str
     source: str
     read_on: str
+    architecture: str = ""
 
     @property
     def label(self) -> str:
