@@ -23,14 +23,16 @@ Part = Literal["embedding", "attention", "ffn", "experts", "norms", "output", "c
 _PARTS: tuple[tuple[str, Part], ...] = (
     # Tables that are computed from the configuration, not learned: no parameters.
     (r"^rope_(freqs|factors_long|factors_short)\.", "constants"),
-    (r"^(token_embd|position_embd|token_types|per_layer_token_embd)\.", "embedding"),
-    (r"^output\.", "output"),
-    (r"norm", "norms"),
+    (r"^(token_embd|position_embd|token_types|per_layer_\w+_(embd|proj))\.", "embedding"),
+    (r"^blk\.\d+\.(inp_gate|proj)\.", "embedding"),
+    (r"^output\.|\.nextn\.(eh_proj|embed_tokens|shared_head_head)\.", "output"),
+    (r"norm|layer_output_scale", "norms"),
     (r"^blk\.\d+\.(ffn_\w+_(exps|shexp|chexps)|ffn_gate_inp(_shexp)?|exp_probs_b)\b", "experts"),
     (r"^blk\.\d+\.ffn_", "ffn"),
     (r"", "attention"),
 )
 _ROUTED = re.compile(r"^blk\.\d+\.ffn_\w+_exps\.")
+_LAYER = re.compile(r"^blk\.(\d+)\.")
 
 TYPES_BY_NAME: dict[str, TensorType] = {tensor_type.name: tensor_type for tensor_type in GGML_TYPES.values()}
 
@@ -63,6 +65,12 @@ class TensorSpec:
     def part(self) -> Part:
         """The part of the model that it belongs to."""
         return next(part for pattern, part in _PARTS if re.search(pattern, self.name))
+
+    @property
+    def layer(self) -> int | None:
+        """The number of the layer that it belongs to, counted from 0; None outside the layers."""
+        found = _LAYER.match(self.name)
+        return int(found[1]) if found else None
 
     @property
     def is_routed_expert(self) -> bool:
@@ -103,10 +111,16 @@ class Blueprint(Hyperparameters):
 
     @property
     def parameters_active(self) -> int:
-        """Parameters that take part in one token: all, but of the routed experts only those that are used."""
+        """Parameters that take part in one token.
+
+        All, but of the routed experts only those that are used, and no layers for multi-token prediction.
+        """
         present, used = self.n_experts, self.n_experts_used
-        routed = sum(t.n_elements for t in self.tensors if t.is_routed_expert)
-        return self.parameters - (routed - routed * used // present if present else 0)
+        further = self.number("nextn_predict_layers", 0)
+        idle_layers = range(self.n_layers - further, self.n_layers) if further else range(0)
+        idle = sum(t.n_elements for t in self.tensors if t.layer in idle_layers)
+        routed = sum(t.n_elements for t in self.tensors if t.is_routed_expert and t.layer not in idle_layers)
+        return self.parameters - idle - (routed - routed * used // present if present else 0)
 
     @property
     def n_experts(self) -> int:

@@ -1,0 +1,1 @@
+"""Architectures as rows of building blocks, for `labkit.estimating.config`."""
