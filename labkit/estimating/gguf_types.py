@@ -113,4 +113,5 @@ FILE_TYPES: dict[int, str] = {
     38: "MXFP4",
     39: "NVFP4",
     40: "Q1_0",
+    41: "Q2_0",
 }

@@ -25,7 +25,7 @@ from labkit.estimating.gguf_types import (
 from labkit.models.gguf_header import DOWNLOAD_AGAIN, GGUFArray, GGUFHeader, TensorInfo
 from labkit.units import format_bytes
 
-__all__ = ["DOWNLOAD_AGAIN", "GGUFArray", "GGUFHeader", "TensorInfo", "read_gguf_header"]
+__all__ = ["DOWNLOAD_AGAIN", "GGUFArray", "GGUFHeader", "HeaderEndsEarly", "TensorInfo", "read_gguf_header"]
 
 _MAGIC = b"GGUF"
 _SMALL_ARRAY = 64
@@ -61,6 +61,10 @@ def _damaged(what: str) -> LabError:
     return LabError(f"The GGUF file is damaged: {what}.", DOWNLOAD_AGAIN)
 
 
+class HeaderEndsEarly(LabError):
+    """The bytes given end before the header does; the file itself goes on."""
+
+
 class _Cursor:
     """Reads forward through the header. Loads more of the file only as far as the file reaches."""
 
@@ -89,7 +93,7 @@ class _Cursor:
         while end > len(self.data):
             more = self.file.read(max(_FIRST_READ, end - len(self.data))) if self.file else b""
             if not more:
-                raise LabError(
+                raise HeaderEndsEarly(
                     f"The beginning of the GGUF file ends inside {what}.", "Read more of the file."
                 )
             self.data += more

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-import struct
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from labkit.estimating.blueprint import Blueprint, TensorSpec
-from labkit.estimating.gguf_types import FILE_TYPES, SCALARS, TYPE_STRING
+from labkit.estimating.gguf_array import GGUFArray
+from labkit.estimating.gguf_types import FILE_TYPES
 from labkit.estimating.hyperparameters import Hyperparameters
 
 if TYPE_CHECKING:
     from labkit.tables import Table
+
+__all__ = ["DOWNLOAD_AGAIN", "GGUFArray", "GGUFHeader", "TensorInfo"]
 
 DOWNLOAD_AGAIN = "Download the file again, or choose another one."
 
@@ -31,25 +32,6 @@ class TensorInfo:
     @property
     def n_elements(self) -> int:
         return math.prod(self.shape)
-
-
-class GGUFArray(Sequence[Any]):
-    """A long array of the metadata, such as a vocabulary: decoded only where it is looked at."""
-
-    def __init__(self, type_id: int, count: int, data: bytes) -> None:
-        self._type_id, self._count, self._data = type_id, count, data
-        self._values: list[Any] | None = None
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, index: Any) -> Any:
-        if self._values is None:
-            self._values = list(_decode_array(self._type_id, self._count, self._data))
-        return self._values[index]
-
-    def __repr__(self) -> str:
-        return f"<array of {self._count:,}: {', '.join(repr(v) for v in self[:3])}, …>"
 
 
 @dataclass(frozen=True, repr=False)
@@ -116,15 +98,3 @@ class GGUFHeader(Hyperparameters):
     @property
     def has_chat_template(self) -> bool:
         return isinstance(self.metadata.get("tokenizer.chat_template"), str)
-
-
-def _decode_array(type_id: int, count: int, data: bytes) -> Iterator[Any]:
-    if type_id != TYPE_STRING:
-        layout, _ = SCALARS[type_id]
-        yield from struct.unpack(f"<{count}{layout[1]}", data)
-        return
-    position = 0
-    for _ in range(count):
-        (length,) = struct.unpack_from("<Q", data, position)
-        position += 8 + length
-        yield data[position - length : position].decode("utf-8", errors="replace")
