@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from labkit.estimating.kv_cache import N_BATCH, N_UBATCH
 from labkit.measuring.child import OnProgress, serve_job
-from labkit.measuring.engine import N_BATCH, N_UBATCH, Context, Engine
+from labkit.measuring.engine import Context, Engine
 from labkit.measuring.gpu import ProcessGPUMemory
 from labkit.measuring.llama_build import ggml_version, llama_build
 from labkit.measuring.memory import memory_now
@@ -33,7 +34,8 @@ def measure(job: dict[str, Any], report: OnProgress) -> dict[str, Any]:
     """Load the model, time prompt and generation, then the way from a text to its first token."""
     path = Path(job["path"])
     n_ctx = job["context"] or job["prompt"] + job["generate"]
-    require_memory(path, read_gguf_header(path), n_ctx, job["threads"])
+    how = {"kv_type": job["kv_type"], "flash_attention": job["flash_attention"]}
+    require_memory(path, read_gguf_header(path), n_ctx, **how)
     return _Measurement(job, report).run(path, n_ctx)
 
 
@@ -50,7 +52,9 @@ class _Measurement:
 
     def run(self, path: Path, n_ctx: int) -> dict[str, Any]:
         runs_on = llama_build().runs_on if self.job["gpu_layers"] else "CPU"
-        self.engine = Engine(path, threads=self.job["threads"], gpu_layers=self.job["gpu_layers"])
+        self.engine = Engine(
+            path, threads=self.job["threads"], gpu_layers=self.job["gpu_layers"], mmap=self.job["mmap"]
+        )
         self.steps.done("Model loaded")
         # Garbage collection inside a timed loop would be Python's time, not the model's.
         gc.collect()
@@ -74,7 +78,9 @@ class _Measurement:
         self, what: str, n_ctx: int, warm_up: Callable[[Context], Any], run: Callable[[Context], float]
     ) -> list[float]:
         """One test as llama-bench has it: a context of its own, a warm-up, and the repetitions."""
-        context = self.engine.context(n_ctx)
+        context = self.engine.context(
+            n_ctx, kv_type=self.job["kv_type"], flash_attention=self.job["flash_attention"]
+        )
         self.context_log, self.context_size = context.log, context.size
         warm_up(context)
         self.steps.done(what)
@@ -115,8 +121,8 @@ class _Measurement:
             "ttft_prompt_tokens": min(self.prompt, len(self.engine.tokenize(self.text))),
             "batch": N_BATCH,
             "ubatch": N_UBATCH,
-            "type_k": "f16",
-            "type_v": "f16",
+            "type_k": self.job["kv_type"],
+            "type_v": self.job["kv_type"],
             "swa_full": False,
             "processor_share": self.share.value,
         }

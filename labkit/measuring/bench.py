@@ -18,12 +18,13 @@ from typing import Any
 
 from labkit import limits, settings
 from labkit.errors import LabError
+from labkit.estimating.kv_cache import check_kv_type, kv_bytes_per_token
+from labkit.estimating.speed import weight_bytes_per_token
 from labkit.measuring.child import run_child
 from labkit.measuring.hardware import Machine, machine, versions
 from labkit.measuring.record import BenchRecord
 from labkit.measuring.results import Result, Row, Spread, now_utc
-from labkit.measuring.weights import kv_bytes_per_token, weight_bytes_per_token
-from labkit.models.model_file import RANDOM_WEIGHTS_NOTICE, ModelFile
+from labkit.models.model_file import RANDOM_WEIGHTS_NOTICE, ModelFile, twin_notice
 from labkit.progress_bar import ProgressBar
 from labkit.units import MIB
 
@@ -76,14 +77,22 @@ class BenchResult(Result):
 
     @property
     def random_weights(self) -> bool:
-        """True when the model is the stand-in with random weights."""
+        """True when the model is the stand-in with random weights, or a twin."""
         return bool(self.model.get("random_weights"))
+
+    @property
+    def twin_of(self) -> str:
+        """For a twin, the model whose speed this is; else empty."""
+        return str(self.model.get("twin_of") or "")
 
     def title(self) -> str:
         stand_in = ", RANDOM WEIGHTS (a stand-in that writes nonsense)" if self.random_weights else ""
+        name = self.model["name"] + stand_in
+        if self.twin_of:
+            name = f"{self.twin_of}, measured on a twin (random weights, real speed),"
         runs_on = self.settings["runs_on"]
         where = f"{self.settings['threads']} threads" if runs_on == "CPU" else f"layers on {runs_on}"
-        return f"{self.model['name']}{stand_in} on {self.machine.cpu}, {where}"
+        return f"{name} on {self.machine.cpu}, {where}"
 
     def rows(self) -> list[Row]:
         memory, set_to = self.memory, self.settings
@@ -112,18 +121,22 @@ class BenchResult(Result):
     def notes(self) -> list[str]:
         lines = [f"Median ± standard deviation. Measured on {self.date[:10]}."]
         if self.random_weights:
-            lines.insert(0, RANDOM_WEIGHTS_NOTICE)
-        share = self.settings["processor_share"]
-        on_processor = self.settings["runs_on"] == "CPU"  # else the threads wait for the GPU, asleep
-        if on_processor and share is not None and share < _DISTURBED:
-            lines.insert(
-                0,
-                f"Disturbed: this run got {share:.0%} of the processor time that its threads asked for. "
-                "Close other programs and notebooks, then measure again.",
-            )
+            lines.insert(0, twin_notice(self.twin_of) if self.twin_of else RANDOM_WEIGHTS_NOTICE)
+        lines = self.disturbances() + lines
         if self.settings.get("quick"):
             lines.insert(0, "Quick run (LABKIT_QUICK): fewer tokens and runs than usual.")
         return lines
+
+    def disturbances(self) -> list[str]:
+        """A sentence when other programs slowed the run."""
+        share = self.settings["processor_share"]
+        on_processor = self.settings["runs_on"] == "CPU"  # else the threads wait for the GPU, asleep
+        if not on_processor or share is None or share >= _DISTURBED:
+            return []
+        return [
+            f"Disturbed: this run got {share:.0%} of the processor time that its threads asked for. "
+            "Close other programs and notebooks, then measure again."
+        ]
 
     def record(self) -> str:
         """The figures in one line of text, to paste into an answer. `BenchRecord.parse` reads it back."""
@@ -148,6 +161,9 @@ def bench(
     repetitions: int = 5,
     context: int | None = None,
     gpu_layers: int | None = None,
+    kv_type: str = "f16",
+    flash_attention: bool | None = None,
+    mmap: bool | None = None,
     show_progress: bool = True,
 ) -> BenchResult:
     """Measure a model's speed and memory on this machine.
@@ -160,13 +176,16 @@ def bench(
     repetitions : runs of each test, as llama-bench's `-r`.
     context : tokens of context. None: as llama-bench, the size of each test; memory for prompt + generate.
     gpu_layers : layers to put on the GPU. None: all, if there is one.
+    kv_type : what the KV cache stores keys and values in, as llama-bench's `-ctk` and `-ctv`: "q8_0", "q4_0".
+    flash_attention, mmap : as llama-bench's `-fa` and `-mmp`. None leaves the choice to llama.cpp.
 
     Raises LabError with a sentence when the file is damaged, the context does not fit the memory, or
     llama.cpp fails; the calling process is safe from all of it.
     """
     sizes = {"prompt": prompt, "generate": generate, "repetitions": repetitions}
     threads = limits.default_threads() if threads is None else threads
-    _check(sizes | {"threads": threads}, context)
+    check_sizes(sizes | {"threads": threads}, context)
+    check_kv_type(kv_type)
     if settings.quick():
         sizes = {name: min(size, _QUICK[name]) for name, size in sizes.items()}
     file = resolve_model(model)
@@ -177,6 +196,9 @@ def bench(
         "threads": threads,
         "context": context,
         "gpu_layers": -1 if gpu_layers is None else gpu_layers,
+        "kv_type": kv_type,
+        "flash_attention": flash_attention,
+        "mmap": mmap,
     }
     here = machine()
     title = f"Measuring {file.name}" + (" (random weights)" if file.random_weights else "")
@@ -212,6 +234,11 @@ def resolve_model(model: ModelFile | str | os.PathLike[str] | None) -> ModelFile
     Raises LabError when there is no such file or name.
     """
     if isinstance(model, ModelFile):
+        if model.twin_of and not model.path.exists():
+            raise LabError(
+                f"The twin of {model.twin_of} is no longer there: it was removed meanwhile.",
+                "Run the cell that made it again: it is written in seconds.",
+            )
         return model
     from labkit.models import download
 
@@ -229,7 +256,7 @@ def resolve_model(model: ModelFile | str | os.PathLike[str] | None) -> ModelFile
     return download.fetch(text)
 
 
-def _check(numbers: dict[str, int], context: int | None) -> None:
+def check_sizes(numbers: dict[str, int], context: int | None) -> None:
     """All sizes must be whole numbers of at least 1 that llama.cpp can take."""
     largest = {"prompt": 2**20, "generate": 2**20, "repetitions": 1000, "threads": 512, "context": 2**24}
     for name, value in numbers.items() | ({"context": context}.items() if context is not None else set()):
@@ -251,10 +278,14 @@ def _header_facts(file: ModelFile) -> dict[str, Any]:
     from labkit.models.gguf import read_gguf_header
 
     header = read_gguf_header(file.path)
+    try:
+        kv_bytes = kv_bytes_per_token(header)
+    except LabError:  # a cache of a kind of its own: the measurement itself needs no formula
+        kv_bytes = 0
     return {
         "parameters": header.n_parameters,
         "quantization": header.quantization,
         "architecture": header.architecture,
-        "weight_bytes_per_token": weight_bytes_per_token(header),
-        "kv_bytes_per_token": kv_bytes_per_token(header),
+        "weight_bytes_per_token": weight_bytes_per_token(header.blueprint()),
+        "kv_bytes_per_token": kv_bytes,
     }

@@ -15,12 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from labkit.errors import LabError
+from labkit.estimating.kv_cache import N_BATCH
 from labkit.measuring.llama_build import ggml_function
 from labkit.models import native
-
-#: llama-bench's sizes of a batch and of the pieces that llama.cpp computes it in, in tokens
-N_BATCH = 2048
-N_UBATCH = 512
+from labkit.models.buffers import uses_flash_attention
 
 
 class Engine:
@@ -29,12 +27,14 @@ class Engine:
     Raises LabError when llama.cpp refuses the file, or the model does not write text.
     """
 
-    def __init__(self, path: Path, *, threads: int, gpu_layers: int = -1, seed: int = 0) -> None:
+    def __init__(
+        self, path: Path, *, threads: int, gpu_layers: int = -1, mmap: bool | None = None, seed: int = 0
+    ) -> None:
         self.llama = native.llama()
         self.threads = threads
         self._random = random.Random(seed)
         self._log_start = native.log.mark()
-        self.model = native.open_model(path, gpu_layers=gpu_layers)
+        self.model = native.open_model(path, gpu_layers=gpu_layers, mmap=mmap)
         if not self.model:
             raise LabError(
                 f"llama.cpp can't load {path.name}: {_reason(self._log_start)}.",
@@ -50,8 +50,9 @@ class Engine:
         self.n_vocab = self.llama.llama_vocab_n_tokens(self.vocab)
         self.load_log = native.log.since(self._log_start)
 
-    def context(self, n_ctx: int) -> Context:
-        return Context(self, n_ctx)
+    def context(self, n_ctx: int, *, kv_type: str = "f16", flash_attention: bool | None = None) -> Context:
+        """A context of `n_ctx` tokens, its cache stored as `kv_type`. None leaves a choice to llama.cpp."""
+        return Context(self, n_ctx, kv_type, flash_attention)
 
     def random_tokens(self, n: int) -> list[int]:
         """`n` random token ids, the first one BOS where the model wants it: what llama-bench feeds."""
@@ -73,10 +74,9 @@ class Engine:
         """How llama.cpp resolved what was left to it ("auto"), read from its log."""
         log = native.log.since(self._log_start)
         load_mode = re.findall(r"load_mode = (\w+)", log)
-        flash = re.findall(r"Flash Attention (?:was auto, set to )?(enabled|disabled)", log)
         return {
             "load_mode": load_mode[-1] if load_mode else "",
-            "flash_attention": flash[-1] if flash else "",
+            "flash_attention": "enabled" if uses_flash_attention(log) else "disabled",
         }
 
     def close(self) -> None:
@@ -86,18 +86,18 @@ class Engine:
 class Context:
     """A context of llama.cpp with a thread pool of its own, as llama-bench makes one for each test."""
 
-    def __init__(self, engine: Engine, n_ctx: int) -> None:
+    def __init__(self, engine: Engine, n_ctx: int, kv_type: str, flash_attention: bool | None) -> None:
         self.engine = engine
         llama = self.llama = engine.llama
-        params = llama.llama_context_default_params()
-        params.n_ctx = n_ctx
-        params.n_batch = N_BATCH
-        params.n_ubatch = N_UBATCH
-        params.n_threads = params.n_threads_batch = engine.threads
-        params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_AUTO
-        params.swa_full = False
         log_start = native.log.mark()
-        self._c = llama.llama_init_from_model(engine.model, params)
+        self._c = native.open_context(
+            engine.model,
+            context=n_ctx,
+            threads=engine.threads,
+            type_k=kv_type,
+            type_v=kv_type,
+            flash_attention=flash_attention,
+        )
         self.log = native.log.since(log_start)
         if not self._c:
             raise LabError(

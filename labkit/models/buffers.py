@@ -35,6 +35,14 @@ _LINE = re.compile(
     r"(?:self )?buffer size[ \t]*=[ \t]*(?P<mib>\d+(?:\.\d+)?)[ \t]*MiB"
 )
 
+#: what was asked for, or what "auto" became; `enabled` in either means that it is used
+_FLASH = re.compile(r"(?:Flash Attention |flash_attn += +)(?:was auto, set to )?(?:enabled|true|1)\b")
+
+
+def uses_flash_attention(log: str) -> bool:
+    """Does the context of this log compute attention in one fused step ("flash attention")?"""
+    return bool(_FLASH.search(log))
+
 
 def parse_buffers(log: str) -> dict[str, int]:
     """Bytes of each kind of buffer in llama.cpp's log, summed over devices.

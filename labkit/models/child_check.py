@@ -47,7 +47,7 @@ def check_in_child(path: Path, *, gpu_layers: int | None = None) -> None:
     except (IndexError, ValueError):
         answer = None
     if not isinstance(answer, dict):
-        raise _refused(path, _how_it_died(done.returncode, done.stderr))
+        raise _refused(path, how_it_died(done.returncode, done.stderr))
     if answer.get("problem"):
         raise _refused(path, str(answer["problem"]))
 
@@ -59,7 +59,7 @@ def _refused(path: Path, why: str) -> LabError:
     )
 
 
-def _how_it_died(status: int, stderr: str) -> str:
+def how_it_died(status: int, stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     told = [
         line for line in lines if "GGML_ASSERT" in line or "terminate called" in line or "what():" in line
@@ -110,7 +110,8 @@ def _try(path: Path, gpu_layers: int | None) -> str:
     n_vocab = lib.llama_vocab_n_tokens(vocab)
     if n_vocab < 1:
         return "its vocabulary is empty"
-    problem = _use_vocabulary(lib, vocab, n_vocab)
+    has_tokenizer = lib.llama_vocab_type(vocab) != lib.LLAMA_VOCAB_TYPE_NONE
+    problem = _use_vocabulary(lib, vocab, n_vocab) if has_tokenizer else ""
     if problem:
         return problem
     for tokens in ([min(1, n_vocab - 1)] * 3, [0]):

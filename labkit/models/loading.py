@@ -25,7 +25,7 @@ from labkit.models.catalogue import catalogue
 from labkit.models.child_check import check_in_child
 from labkit.models.gguf import GGUFHeader, read_gguf_header
 from labkit.models.memory_check import require_memory
-from labkit.models.model_file import RANDOM_WEIGHTS_NOTICE, ModelFile
+from labkit.models.model_file import ModelFile
 from labkit.models.trust import file_sha256, is_known_to_load, remember_loads
 from labkit.units import format_bytes, format_count
 
@@ -78,7 +78,7 @@ def load_model(
     header = read_gguf_header(file.path)
     _require_trust(file, gpu_layers)
     n_threads = threads or default_threads()
-    require_memory(file.path, header, context, n_threads)
+    require_memory(file.path, header, context)
     return Model(file, header, context=context, threads=n_threads, gpu_layers=gpu_layers)
 
 
@@ -178,10 +178,15 @@ class Model:
         """Text → token ids.
 
         `special` reads markers such as `<|im_start|>` as the one token they stand for; `bos` puts the token
-        in front that the model's file asks for, if any.
+        in front that the model's file asks for, if any. Raises LabError when the file has no tokenizer.
         """
         with self._lock:
             self._require_open()
+            if self._lib.llama_vocab_type(self._vocab) == self._lib.LLAMA_VOCAB_TYPE_NONE:
+                raise LabError(
+                    f"{self.file.name} has no tokenizer, so it can't read text.",
+                    "Measure its speed with `lk.bench`, or load another model.",
+                )
             raw = text.encode("utf-8", errors="replace")
             room = len(raw) + 16
             for _ in range(2):
@@ -319,11 +324,13 @@ class Model:
         return "\n".join(lines + self.notes)
 
     def _make_notes(self) -> list[str]:
-        notes = [RANDOM_WEIGHTS_NOTICE] if self.file.random_weights else []
+        notes = [self.file.notice] if self.file.notice else []
         trained = self._lib.llama_model_n_ctx_train(self._model_p)
         if 0 < trained < self.context:
             notes.append(f"This model was trained on {trained:,} tokens; beyond that its answers fall apart.")
-        if not self.header.has_chat_template:
+        if self._lib.llama_vocab_type(self._vocab) == self._lib.LLAMA_VOCAB_TYPE_NONE:
+            notes.append("This file has no tokenizer: its speed can be measured, but it reads no text.")
+        elif not self.header.has_chat_template:
             notes.append(
                 "This file has no chat template: the model goes on with your text, and does not answer."
             )

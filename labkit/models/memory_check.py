@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
+from typing import Any
 
 from labkit.errors import LabError
+from labkit.estimating.kv_cache import kv_bytes, padded
 from labkit.limits import memory_available_bytes
-from labkit.models import native
-from labkit.models.buffers import parse_buffers
+from labkit.models.buffers_by_llama import buffers_by_llama
 from labkit.models.gguf import GGUFHeader
 from labkit.units import MIB, format_bytes
 
 #: what the rest of the notebook may still need
 _RESERVE_BYTES = 64 * MIB
-_BYTES_F16 = 2
 _U_BATCH = 512
 #: llama.cpp's book-keeping for one cell of the cache (position, shift, sequences), outside its buffers
 _BYTES_PER_CELL = 64
@@ -22,16 +21,25 @@ _BYTES_PER_CELL = 64
 _LONGEST_TRIED = 65_536
 
 
-def require_memory(path: Path, header: GGUFHeader, context: int, threads: int) -> None:
+def require_memory(
+    path: Path,
+    header: GGUFHeader,
+    context: int,
+    *,
+    kv_type: str = "f16",
+    flash_attention: bool | None = None,
+) -> None:
     """Raises LabError when a context of `context` tokens does not fit into the memory that is free.
 
     A bound from the header settles most cases. Where it comes near, llama.cpp itself computes the exact
     sizes, without allocating them (`no_alloc`).
     """
     available = memory_available_bytes()
-    if _upper_bound(header, context) < available / 2:
+    # Without flash attention the scores of all pairs of tokens are kept: the bound knows nothing of them.
+    if flash_attention is not False and _upper_bound(header, context, kv_type) < available / 2:
         return
-    base, slope = _line(path, context, threads)
+    settings = {"type_k": kv_type, "type_v": kv_type, "flash_attention": flash_attention}
+    base, slope = _line(path, context, settings)
     needed = base + slope * context
     if needed + _RESERVE_BYTES <= available:
         return
@@ -44,42 +52,31 @@ def require_memory(path: Path, header: GGUFHeader, context: int, threads: int) -
     )
 
 
-def _upper_bound(header: GGUFHeader, context: int) -> float:
-    """KV cache of all layers at full length (16 bits per value), and the compute buffer, in bytes."""
-    cells = -(-context // 256) * 256
+def _upper_bound(header: GGUFHeader, context: int, kv_type: str) -> float:
+    """Bytes of the KV cache, exact, and a generous compute buffer; infinite when the header does not tell."""
     try:
-        head_dim = header.head_dim
-        value_dim = header.number("attention.value_length", default=head_dim)
-        kv_heads = sum(header.per_layer("attention.head_count_kv", default=header.n_heads))
+        kv = kv_bytes(header, context, type_k=kv_type, type_v=kv_type)
         feed_forward = max(header.per_layer("feed_forward_length", default=4 * header.n_embd))
         width = header.vocabulary_size + 3 * feed_forward + 8 * header.n_embd
     except LabError:
         return float("inf")
-    kv = cells * kv_heads * (head_dim + value_dim) * _BYTES_F16
+    cells = padded(context)
     return kv + cells * _BYTES_PER_CELL + 4 * _U_BATCH * (width + cells)
 
 
-def _exact(path: Path, context: int, threads: int) -> float:
+def _exact(path: Path, context: int, settings: dict[str, Any]) -> int:
     """llama.cpp's own figure in bytes. 0 when it cannot say: then the real attempt will."""
-    lib = native.llama()
-    mark = native.log.mark()
-    model_p = native.open_model(path, allocate=False)
-    if model_p is None:
-        return 0.0
-    ctx_p = native.open_context(model_p, context=context, threads=threads)
-    if ctx_p is not None:
-        lib.llama_free(ctx_p)
-    lib.llama_model_free(model_p)
-    text = native.log.since(mark)
-    caches = re.findall(r"size = +([\d.]+) MiB \( *\d+ cells", text)
-    buffers = parse_buffers(text)
-    return sum(map(float, caches)) * MIB + buffers["compute_bytes"] + buffers["output_bytes"]
+    try:
+        told = buffers_by_llama(path, context, **settings)
+    except LabError:
+        return 0
+    return told["kv_bytes"] + told["compute_bytes"] + told["output_bytes"]
 
 
-def _line(path: Path, context: int, threads: int) -> tuple[float, float]:
+def _line(path: Path, context: int, settings: dict[str, Any]) -> tuple[float, float]:
     """(bytes, bytes per token) of the straight line on which the need for memory lies near `context`."""
     large = min(context, _LONGEST_TRIED)
     small = max(256, large // 2)
-    at_small, at_large = (_exact(path, n, threads) for n in (small, large))
+    at_small, at_large = (_exact(path, n, settings) for n in (small, large))
     slope = (at_large - at_small) / (large - small) if large > small else 0.0
     return at_large - slope * large, slope + _BYTES_PER_CELL

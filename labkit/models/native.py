@@ -13,7 +13,9 @@ from collections import deque
 from typing import Any
 
 from labkit.errors import LabError
+from labkit.estimating.gguf_types import GGML_TYPES
 
+_TYPE_IDS = {tensor_type.name.lower(): number for number, tensor_type in GGML_TYPES.items()}
 _INFO, _WARN, _ERROR, _CONT = 2, 3, 4, 5
 _LINES_KEPT = 20_000
 
@@ -78,29 +80,78 @@ def engine_name() -> str:
     return f"llama-cpp-python {llama().__version__}"
 
 
+def cpu_features() -> frozenset[str]:
+    """Instructions that this build uses on this processor, in llama.cpp's words: AVX2, NEON, REPACK."""
+    parts = llama().llama_print_system_info().decode(errors="replace").split("|")
+    return frozenset(part.split("=")[0].split(":")[-1].strip() for part in parts if "= 1" in part)
+
+
 def native_path(path: os.PathLike[str] | str) -> bytes:
     """A path as llama.cpp takes it: UTF-8, on every system."""
     return os.fsencode(path) if os.name != "nt" else str(path).encode("utf-8")
 
 
-def open_model(path: os.PathLike[str] | str, *, gpu_layers: int | None = None, allocate: bool = True) -> Any:
-    """Loads a model file; None when llama.cpp refuses. `allocate=False` reads no weights."""
+def open_model(
+    path: os.PathLike[str] | str,
+    *,
+    gpu_layers: int | None = None,
+    mmap: bool | None = None,
+    allocate: bool = True,
+) -> Any:
+    """Loads a model file; None when llama.cpp refuses.
+
+    `mmap` maps the file instead of reading it; None lets llama.cpp decide. `allocate=False` reads no weights.
+    """
     lib = llama()
     params = lib.llama_model_default_params()
     if gpu_layers is not None:
         params.n_gpu_layers = gpu_layers
+    if mmap is not None:
+        params.load_mode = lib.LLAMA_LOAD_MODE_MMAP if mmap else lib.LLAMA_LOAD_MODE_NONE
     if not allocate:
         params.no_alloc = True
         params.load_mode = lib.LLAMA_LOAD_MODE_NONE
     return lib.llama_model_load_from_file(native_path(path), params) or None
 
 
-def open_context(model_p: Any, *, context: int, threads: int) -> Any:
-    """A context with the course's one convention: that of llama.cpp's own tools. None when refused."""
+def open_context(
+    model_p: Any,
+    *,
+    context: int,
+    threads: int,
+    type_k: str = "f16",
+    type_v: str = "f16",
+    flash_attention: bool | None = None,
+    parallel: int = 1,
+    n_ubatch: int | None = None,
+    kv_unified: bool = False,
+) -> Any:
+    """A context with the course's one convention: that of llama.cpp's own tools. None when refused.
+
+    Parameters
+    ----------
+    context : tokens, of all sequences together.
+    type_k, type_v : what the KV cache stores keys and values in, such as `"q8_0"`.
+    flash_attention : None lets llama.cpp decide.
+    parallel : sequences. They share one cache with `kv_unified`, else each has its own.
+    n_ubatch : tokens computed at once; None for llama.cpp's 512.
+    """
     lib = llama()
     params = lib.llama_context_default_params()
     params.n_ctx = context
     params.n_threads = params.n_threads_batch = threads
-    params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_AUTO
+    params.type_k, params.type_v = _TYPE_IDS[type_k.lower()], _TYPE_IDS[type_v.lower()]
+    params.flash_attn_type = flash_attention_type(flash_attention)
+    params.n_seq_max, params.kv_unified = parallel, kv_unified
+    if n_ubatch is not None:
+        params.n_ubatch = n_ubatch
     params.swa_full = False
     return lib.llama_init_from_model(model_p, params) or None
+
+
+def flash_attention_type(wanted: bool | None) -> int:
+    """llama.cpp's number for flash attention: on, off, or left to it."""
+    lib = llama()
+    if wanted is None:
+        return lib.LLAMA_FLASH_ATTN_TYPE_AUTO
+    return lib.LLAMA_FLASH_ATTN_TYPE_ENABLED if wanted else lib.LLAMA_FLASH_ATTN_TYPE_DISABLED

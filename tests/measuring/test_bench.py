@@ -14,10 +14,11 @@ import psutil
 import pytest
 
 from labkit.errors import LabError
+from labkit.estimating.kv_cache import kv_bytes_per_token
+from labkit.estimating.speed import weight_bytes_per_token
 from labkit.measuring.bench import BenchResult, bench
 from labkit.measuring.child import run_child
 from labkit.measuring.record import BenchRecord
-from labkit.measuring.weights import kv_bytes_per_token, weight_bytes_per_token
 from labkit.models.gguf import read_gguf_header
 from labkit.models.model_file import ModelFile
 
@@ -88,6 +89,16 @@ def test_quick_mode_does_less(random_model: ModelFile, monkeypatch: pytest.Monke
     assert "Quick run" in repr(result)
 
 
+def test_settings_of_cache_and_loading_reach_llama(random_model: ModelFile) -> None:
+    plain = bench(random_model, **SIZES)
+    other = bench(random_model, **SIZES, kv_type="q8_0", flash_attention=True, mmap=False)
+    assert (other.settings["type_k"], other.settings["type_v"]) == ("q8_0", "q8_0")
+    assert (plain.settings["load_mode"], other.settings["load_mode"]) == ("mmap", "none")
+    assert other.settings["flash_attention"] == "enabled"
+    assert other.memory.kv_bytes == pytest.approx(plain.memory.kv_bytes * 34 / 64, rel=0.1)
+    assert bench(random_model, **SIZES, flash_attention=False).settings["flash_attention"] == "disabled"
+
+
 def test_a_context_of_ones_own_sets_the_kv_cache(random_model: ModelFile) -> None:
     short = bench(random_model, context=256, **SIZES)
     long = bench(random_model, context=1024, **SIZES)
@@ -100,6 +111,7 @@ def test_a_context_of_ones_own_sets_the_kv_cache(random_model: ModelFile) -> Non
     [
         *({"prompt": 0}, {"generate": -1}, {"repetitions": 1.5}, {"threads": 0}, {"threads": "2"}),
         *({"prompt": True}, {"context": 16}, {"context": 2**40}, {"repetitions": None}),
+        {"kv_type": "q3_k"},
     ],
 )
 def test_wrong_sizes_are_sentences(random_model: ModelFile, wrong: dict[str, object]) -> None:
@@ -202,7 +214,7 @@ def test_bytes_per_token_follow_the_tensors(small_model: ModelFile, random_model
     for model in (small_model, random_model):
         header = read_gguf_header(model.path)
         tied = all(tensor.name != "output.weight" for tensor in header.tensors)
-        read = weight_bytes_per_token(header)
+        read = weight_bytes_per_token(header.blueprint())
         if tied:
             assert read == header.tensor_bytes
         else:
