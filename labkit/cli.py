@@ -6,15 +6,14 @@ stdout). 2: the command was typed wrongly. 130: interrupted.
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
+from labkit import cli_estimate, cli_twin
+from labkit.cli_options import json_option, print_json, print_result
 from labkit.errors import LabError
-
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -25,7 +24,7 @@ def labkit() -> None:
 
 @labkit.command()
 @click.option("--no-browser", is_flag=True, help="Stop after the measurement in the terminal.")
-@_json_option
+@json_option
 @click.argument("jupyter_arguments", nargs=-1, type=click.UNPROCESSED)
 def lab(no_browser: bool, as_json: bool, jupyter_arguments: tuple[str, ...]) -> None:
     """Check the machine, run and measure the small model, then open JupyterLab.
@@ -37,7 +36,7 @@ def lab(no_browser: bool, as_json: bool, jupyter_arguments: tuple[str, ...]) -> 
 
         result = first_run(quiet=as_json)
         if as_json:
-            _print_json(result)
+            print_json(result)
         return
     from labkit.lab import open_lab
 
@@ -45,7 +44,7 @@ def lab(no_browser: bool, as_json: bool, jupyter_arguments: tuple[str, ...]) -> 
 
 
 @labkit.command()
-@_json_option
+@json_option
 def doctor(as_json: bool) -> None:
     """Is this machine ready? Findings and cures; exit status 1 when one fails."""
     from labkit.measuring.doctor import check_up, is_healthy
@@ -53,7 +52,7 @@ def doctor(as_json: bool) -> None:
     findings = check_up()
     healthy = is_healthy(findings)
     if as_json:
-        _print_json({"healthy": healthy, "findings": [finding.to_dict() for finding in findings]})
+        print_json({"healthy": healthy, "findings": [finding.to_dict() for finding in findings]})
     else:
         for finding in findings:
             click.echo(str(finding))
@@ -61,30 +60,27 @@ def doctor(as_json: bool) -> None:
 
 
 @labkit.command()
-@_json_option
+@json_option
 def models(as_json: bool) -> None:
     """The models that the course knows by name."""
     from labkit.models.catalogue import catalogue
 
     entries = catalogue()
     if as_json:
-        _print_json([entry.to_dict() for entry in entries])
+        print_json([entry.to_dict() for entry in entries])
     else:
         click.echo(repr(entries))
 
 
 @labkit.command()
 @click.argument("name")
-@_json_option
+@json_option
 def fetch(name: str, as_json: bool) -> None:
     """Get the model NAME: from the cache, the hub or the mirror. Its hash is checked."""
     from labkit.models.download import fetch as fetch_model
 
     file = fetch_model(name, show_progress=not as_json)
-    if as_json:
-        _print_json(file.to_dict())
-    else:
-        click.echo(repr(file))
+    print_result(file, as_json)
 
 
 @labkit.command()
@@ -94,7 +90,10 @@ def fetch(name: str, as_json: bool) -> None:
 @click.option("--generate", type=int, default=128, show_default=True, help="Tokens to generate.")
 @click.option("--repetitions", type=int, default=5, show_default=True, help="Runs after the warm-up.")
 @click.option("--context", type=int, help="Tokens of context.  [default: as many as the test needs]")
-@_json_option
+@click.option("--kv-type", default="f16", help="What the KV cache is stored in: f16, q8_0, q4_0 ...")
+@click.option("--twin", is_flag=True, help="Download nothing: measure a twin with random weights.")
+@click.option("--quant", help="Of the twin.  [default: the file's own, else Q4_K_M]")
+@json_option
 def bench(
     model: str,
     threads: int | None,
@@ -102,27 +101,30 @@ def bench(
     generate: int,
     repetitions: int,
     context: int | None,
+    kv_type: str,
+    twin: bool,
+    quant: str | None,
     as_json: bool,
 ) -> None:
     """Measure a model: speed by llama-bench's definition, time to first token, memory.
 
-    NAME_OR_PATH is a name of the catalogue (it is fetched if need be) or a GGUF file.
+    NAME_OR_PATH is a name of the catalogue (it is fetched if need be) or a GGUF file. With --twin it is also
+    whatever `labkit estimate` takes.
     """
     from labkit.measuring.bench import bench as measure
 
-    result = measure(
-        model,
-        threads=threads,
-        prompt=prompt,
-        generate=generate,
-        repetitions=repetitions,
-        context=context,
-        show_progress=not as_json,
-    )
-    if as_json:
-        _print_json(result.to_dict())
-    else:
-        click.echo(repr(result))
+    sizes = {"prompt": prompt, "generate": generate, "repetitions": repetitions}
+    how = {**sizes, "threads": threads, "context": context, "kv_type": kv_type}
+    if twin:
+        cli_twin.bench_twin(model, quant, as_json, **how)
+        return
+    if quant:
+        raise click.UsageError("--quant belongs to --twin.")
+    print_result(measure(model, **how, show_progress=not as_json), as_json)
+
+
+for _verb in (cli_estimate.estimate, cli_estimate.fit, cli_estimate.cost, cli_twin.twin):
+    labkit.add_command(_verb)
 
 
 def main() -> NoReturn:
@@ -153,14 +155,10 @@ def _wants_json() -> bool:
 
 def _fail(what: str, cure: str, status: int) -> NoReturn:
     if _wants_json():
-        _print_json({"error": {"what": what, "cure": cure}})
+        print_json({"error": {"what": what, "cure": cure}})
     else:
         click.echo(f"{what}\n{cure}".rstrip(), err=True)
     sys.exit(status)
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def _keep_traceback() -> str:

@@ -12,6 +12,9 @@ _STYLE = "text-align:left;vertical-align:top;white-space:normal;max-width:34em"
 #: A date or a number on two lines is hard to read.
 _SHORT = re.compile(r"[\d.,:-]+\Z")
 _SHORT_STYLE = "text-align:left;vertical-align:top;white-space:nowrap"
+#: Numbers with their unit stand at the right, so that sizes compare down a column; dates do not.
+_NUMBER = re.compile(r"[-+−]?[\d,]+(\.\d+)?( ?(%|[KMGT]i?B|bytes?|tokens/s|[a-z]{1,2}|[KMBT]))?\Z")
+_NUMBER_STYLE = "text-align:right;vertical-align:top;white-space:nowrap"
 
 
 @dataclass
@@ -26,6 +29,7 @@ class Table:
     notes : sentences below the table.
     links : cell text → address; such a cell becomes a link.
     folded_title, folded : lines for whoever wants them (sources, what is in order), folded away at first.
+    text_width : characters in a line of text; a wider table becomes one block per row.
     """
 
     caption: str
@@ -35,6 +39,7 @@ class Table:
     links: dict[str, str] = field(default_factory=dict)
     folded_title: str = ""
     folded: Sequence[str] = ()
+    text_width: int = 110
 
     def _cell(self, value: object) -> str:
         text = html.escape(str(value))
@@ -42,16 +47,29 @@ class Table:
             return f'<a href="{html.escape(self.links[str(value)], quote=True)}">{text}</a>'
         return text
 
-    def _row(self, row: Sequence[object]) -> str:
-        styles = [_SHORT_STYLE if _SHORT.match(str(value)) else _STYLE for value in row]
+    def _row(self, row: Sequence[object], styles: Sequence[str]) -> str:
+        styles = [
+            _SHORT_STYLE if style == _STYLE and _SHORT.match(str(value)) else style
+            for style, value in zip(styles, row, strict=True)
+        ]
         first, *rest = zip(styles, row, strict=True)
         head = f'<th scope="row" style="{first[0]};font-weight:normal">{self._cell(first[1])}</th>'
         cells = "".join(f'<td style="{style}">{self._cell(value)}</td>' for style, value in rest)
         return f"<tr>{head}{cells}</tr>"
 
+    def _column_style(self, index: int) -> str:
+        cells = [str(row[index]) for row in self.rows if str(row[index])]
+        # The first column names its row, whatever it holds.
+        numbers = index and cells and all(_NUMBER.match(cell) for cell in cells)
+        return _NUMBER_STYLE if numbers else _STYLE
+
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col" style="{_STYLE}">{html.escape(c)}</th>' for c in self.columns)
-        body = "".join(map(self._row, self.rows))
+        styles = [self._column_style(index) for index in range(len(self.columns))]
+        head = "".join(
+            f'<th scope="col" style="{style.replace("nowrap", "normal")}">{html.escape(name)}</th>'
+            for style, name in zip(styles, self.columns, strict=True)
+        )
+        body = "".join(self._row(row, styles) for row in self.rows)
         notes = "".join(f'<p style="margin:.3em 0;font-size:.9em">{html.escape(n)}</p>' for n in self.notes)
         return (
             f'<table><caption style="text-align:left;caption-side:top;font-weight:bold;padding:.3em 0">'
@@ -73,7 +91,7 @@ class Table:
         cells = [[str(v) for v in row] for row in self.rows]
         widths = [max([len(c), *(len(row[i]) for row in cells)]) for i, c in enumerate(self.columns)]
         lines = [self.caption, ""]
-        if sum(widths) + 2 * len(widths) <= 110:
+        if sum(widths) + 2 * len(widths) <= self.text_width:
             for row in [list(self.columns), ["-" * w for w in widths], *cells]:
                 lines.append("  ".join(v.ljust(w) for v, w in zip(row, widths, strict=True)).rstrip())
         else:

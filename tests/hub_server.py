@@ -1,13 +1,14 @@
 """A model hub on 127.0.0.1: a real HTTP server that speaks the hub's protocol, with faults on demand.
 
 It answers HEAD and GET of `/{repo}/resolve/{revision}/{file}` with the headers that huggingface_hub reads,
-serves ranges, counts what it is asked, and can be told to misbehave.
+serves ranges, lists a repository's files, counts what it is asked, and can be told to misbehave.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import re
 import socket
 import threading
@@ -31,7 +32,7 @@ class Asked:
 
     @property
     def range_start(self) -> int:
-        match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("range", ""))
+        match = re.match(r"bytes=(\d+)-", self.headers.get("range", ""))
         return int(match[1]) if match else 0
 
 
@@ -67,7 +68,7 @@ class HubServer:
     Attributes
     ----------
     url : for HF_ENDPOINT.
-    asked : the requests for files, oldest first.
+    asked : the requests for files and lists of files, oldest first.
     faults : the first one that fits a request strikes.
     bytes_per_s : speed limit of each body; None for none.
     redirect_to : address of another server: the bodies are there, as with the hub's storage.
@@ -82,6 +83,7 @@ class HubServer:
         self.stopping = threading.Event()
         self._files: dict[str, bytes] = {}
         self._etags: dict[str, str] = {}
+        self._sizes: dict[str, int] = {}
         self._lock = threading.Lock()
         hub = self
 
@@ -92,16 +94,35 @@ class HubServer:
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def add(self, repo: str, filename: str, content: bytes, *, etag: str = "") -> None:
+    def add(
+        self, repo: str, filename: str, content: bytes, *, etag: str = "", claimed_bytes: int | None = None
+    ) -> None:
+        """`claimed_bytes`: what the server says the file's size is, for files too large for a test."""
         self._files[f"{repo}/{filename}"] = content
+        self._sizes[f"{repo}/{filename}"] = claimed_bytes or len(content)
         self._etags[f"{repo}/{filename}"] = etag or hashlib.sha256(content).hexdigest()
 
-    def lookup(self, path: str) -> tuple[bytes, str] | None:
+    def lookup(self, path: str) -> tuple[bytes, str, int] | None:
+        """Content, etag and size of the file that a path names."""
         match = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+?)(?:\?.*)?", path)
         if not match or match[2] not in (COMMIT, "main"):
             return None
         key = f"{match[1]}/{match[3]}"
-        return (self._files[key], self._etags[key]) if key in self._files else None
+        if key not in self._files:
+            return None
+        return self._files[key], self._etags[key], self._sizes[key]
+
+    def listing(self, path: str) -> bytes | None:
+        """The hub's record of a repository, `/api/models/{repo}[/revision/{revision}]`; None: no such one."""
+        match = re.fullmatch(r"/api/models/([^/]+/[^/?]+)(?:/revision/([^/?]+))?(?:\?.*)?", path)
+        names = [key for key in self._files if match and key.startswith(f"{match[1]}/")]
+        if not match or not names or match[2] not in (None, COMMIT, "main"):
+            return None
+        siblings = [
+            {"rfilename": name.removeprefix(f"{match[1]}/"), "size": self._sizes[name], "blobId": "0" * 40}
+            for name in names
+        ]
+        return json.dumps({"id": match[1], "sha": COMMIT, "siblings": siblings}).encode()
 
     def fault_for(self, method: str) -> Fault | None:
         with self._lock:
@@ -141,13 +162,15 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         hub = self.server_hub
         found = hub.lookup(self.path)
-        if not self.path.startswith("/api/"):
+        if not self.path.startswith("/api/") or self.path.startswith("/api/models/"):
             hub.asked.append(Asked(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}))
             if (fault := hub.fault_for(self.command)) and self._misbehave_at_once(fault):
                 return
         else:
             fault = None
-        if found is None:
+        if (listing := hub.listing(self.path)) is not None:
+            self._send(200, {"Content-Type": "application/json"}, listing)
+        elif found is None:
             self._send(404, {"X-Error-Code": "EntryNotFound"} if "/resolve/" in self.path else {}, b"")
         elif hub.redirect_to:
             self._redirect(*found)
@@ -176,35 +199,38 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def _redirect(self, content: bytes, etag: str) -> None:
+    def _redirect(self, content: bytes, etag: str, size: int) -> None:
         headers = {
             "Location": self.server_hub.redirect_to + self.path,
             "X-Repo-Commit": COMMIT,
             "X-Linked-Etag": f'"{etag}"',
-            "X-Linked-Size": str(len(content)),
+            "X-Linked-Size": str(size),
         }
         self._send(302, headers, b"")
 
-    def _file(self, content: bytes, etag: str, fault: Fault | None) -> None:
+    def _file(self, content: bytes, etag: str, size: int, fault: Fault | None) -> None:
         fault = fault or Fault()
-        start = 0
-        match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        start, end = 0, size
+        match = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if match and not fault.ignore_range:
-            start = int(match[1])
-        if start >= len(content) > 0:
-            self._send(416, {"Content-Range": f"bytes */{len(content)}"}, b"")
+            start, end = int(match[1]), min(int(match[2] or size - 1) + 1, size)
+        if start >= size > 0 or (match and not size):
+            self._send(416, {"Content-Range": f"bytes */{size}"}, b"")
             return
-        self.send_response(206 if start else 200)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        self.send_header("Content-Length", str(len(content) - start))
+        partial = match is not None and not fault.ignore_range
+        self.send_response(206 if partial else 200)
+        if partial:
+            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{size}")
+        self.send_header("Content-Length", str(end - start))
         self.send_header("Content-Type", "application/octet-stream")
         self.send_header("Accept-Ranges", "bytes")
         self.send_header("ETag", f'"{etag}"')
         self.send_header("X-Repo-Commit", COMMIT)
         self.end_headers()
         if self.command == "GET":
-            self._body(content, start, fault)
+            self._body(content[:end], start, fault)
+            if end > len(content):
+                self._hang_up()
 
     def _body(self, content: bytes, start: int, fault: Fault) -> None:
         hub = self.server_hub

@@ -35,7 +35,7 @@ def answer(*arguments: str, status: int = 0, **environment: str) -> dict | list:
 def test_help_names_every_verb() -> None:
     result = labkit("--help")
     assert result.returncode == 0
-    for verb in ("lab", "doctor", "models", "fetch", "bench"):
+    for verb in ("lab", "doctor", "models", "fetch", "bench", "estimate", "fit", "cost"):
         assert f"\n  {verb} " in result.stdout
         assert "--json" in labkit(verb, "--help").stdout
 
@@ -163,3 +163,52 @@ def test_lab_without_any_network_says_so_and_goes_on(tmp_path: Path) -> None:
     result = labkit("lab", "--no-browser", LABKIT_QUICK="1", PIP_EXTRA_INDEX_URL="", **nowhere)
     assert result.returncode == 0, result.stderr
     assert "RANDOM weights" in result.stderr and "RANDOM" in result.stdout
+
+
+def test_estimate(small_model: ModelFile) -> None:
+    found = answer("estimate", str(small_model.path), "--context", "4096", "--kv-type", "q8_0,f16")
+    assert found["parameters"] == 134_515_008 and found["file_bytes"] == 98_362_432
+    assert found["kv_bytes"] == 4096 * 30 * 3 * (64 * 34 // 32 + 64 * 2)
+    other = answer("estimate", str(small_model.path), "--quant", "q8_0", "--no-flash-attn")
+    assert other["quantization"] == "Q8_0" and other["flash_attention"] is False
+    text = labkit("estimate", "qwen3-30b-a3b", "--quant", "Q2_K").stdout
+    assert "Parameters used for each token" in text and "Largest context" in text
+
+
+def test_estimate_of_nonsense_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("<html>Please log in</html>")
+    (tmp_path / "empty").mkdir()
+    for source, expected in {
+        "smollm2-135m-instruct": "Did you mean",
+        str(tmp_path): "web page",
+        str(tmp_path / "empty"): "neither",
+        "someone/something": "cannot be reached",
+    }.items():
+        error = answer("estimate", source, status=1)["error"]
+        assert expected in error["what"] + error["cure"]
+    error = answer("estimate", "qwen3-0.6b", "--quant", "Q4_KM", status=1)["error"]
+    assert "Did you mean Q4_K_M" in error["cure"]
+    assert "HF_HUB_OFFLINE" in labkit("estimate", "someone/something", HF_HUB_OFFLINE="1").stderr
+    assert labkit("estimate").returncode == 2
+
+
+def test_fit() -> None:
+    found = answer("fit", "--memory", "8GiB", LABKIT_QUICK="1")
+    assert found["memory_allowed_bytes"] == 8 * 2**30 and found["what_if"] is True
+    assert {row["verdict"] for row in found["models"]} == {"fits", "fits with", "does not fit"}
+    few = answer("fit", "llama-3.1-8b", "nobody", "--memory", "16 GB", "--vram", "6GiB", "--quant", "Q5_K_M")
+    assert few["memory_allowed_bytes"] == 16_000_000_000
+    assert few["models"][0]["place"] == "GPU and RAM" and few["models"][1]["verdict"] == "not known"
+    assert labkit("fit", "--memory", "much").returncode == 2
+
+
+def test_cost(tmp_path: Path, random_model: ModelFile) -> None:
+    numbers = ("--pp", "100", "--tg", "10", "--hardware-price", "480", "--lifetime-months", "24")
+    found = answer("cost", *numbers, "--tokens-in-per-day", "1000")
+    assert found["local"]["hardware_per_month"] == {"low": 20, "high": 20}
+    assert found["apis"] and found["numbers"]["tokens_in_per_day"] == 1000
+    result = tmp_path / "result.json"
+    result.write_text(labkit("bench", str(random_model.path), "--json", LABKIT_QUICK="1").stdout)
+    assert "random weights" in labkit("cost", str(result)).stdout
+    assert labkit("cost", "--pp", "100").returncode == 2
+    assert "can't be read" in labkit("cost", str(tmp_path / "none.json")).stderr

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from labkit.models.catalogue import CatalogueEntry
-from labkit.models.hub_errors import no_answer, not_a_hub, other_file, sentence_for
+from labkit.models.hub_errors import WantedFile, no_answer, not_a_hub, other_file, sentence_for
 from labkit.models.storage import SourceFailed, disk_problem, only_one, require_disk_space
 from labkit.models.transfer import Transfer
 from labkit.models.trust import file_sha256
@@ -77,6 +77,22 @@ def find_in_cache(entry: CatalogueEntry) -> tuple[Path, str] | None:
     return None
 
 
+def cached_files(repo: str, revision: str = "") -> dict[str, Path]:
+    """File name → path of what the hub's cache holds of a repository at a revision, else the newest."""
+    folder = _repo_folder_of(repo)
+    try:
+        commit = (folder / "refs" / (revision or "main")).read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        commit = revision
+    snapshots = folder / "snapshots"
+    try:
+        found = [snapshots / commit] if commit else sorted(snapshots.iterdir(), key=os.path.getmtime)
+        paths = [path for path in found[-1].rglob("*") if path.is_file()] if found else []
+    except OSError:
+        return {}
+    return {path.relative_to(found[-1]).as_posix(): path for path in paths}
+
+
 def discard(path: Path) -> None:
     """Removes a damaged file from the cache, pointer and blob."""
     real = Path(os.path.realpath(path))
@@ -88,13 +104,7 @@ def discard(path: Path) -> None:
 def fetch_from_hub(entry: CatalogueEntry, bar: ProgressBar) -> tuple[Path, str]:
     """Downloads the file into the hub's cache. Returns its path and SHA-256. Raises SourceFailed."""
     address = endpoint()
-    if is_offline():
-        raise SourceFailed(
-            "The hub was not asked, because HF_HUB_OFFLINE is set.",
-            "Unset HF_HUB_OFFLINE to allow the download.",
-        )
-    if time.monotonic() - _unreachable_since.get(address, -_REMEMBER_SECONDS) < _REMEMBER_SECONDS:
-        raise no_answer(address, "did not answer a moment ago")
+    _require_hub(address)
     metadata = _ask(entry, address)
     etag, commit, size = _checked(entry, metadata, address)
     folder = _repo_folder(entry)
@@ -124,26 +134,48 @@ def fetch_from_hub(entry: CatalogueEntry, bar: ProgressBar) -> tuple[Path, str]:
     return _pointer(entry, commit, blob, pointer, address), sha256
 
 
+def ask(wanted: WantedFile, address: str, seconds: float, question: Callable[[], _T]) -> _T:
+    """The hub's answer to `question`, asked a second time where that may help.
+
+    Raises SourceFailed, with the sentence for `wanted`, also when `seconds` pass without an answer.
+    """
+    _require_hub(address)
+    try:
+        return _ask_once(wanted, address, seconds, question)
+    except SourceFailed as problem:
+        if problem.retry_after is None:
+            raise
+        time.sleep(problem.retry_after)
+        return _ask_once(wanted, address, seconds, question)
+
+
+def _require_hub(address: str) -> None:
+    """Raises SourceFailed when the user forbids the hub, or it did not answer a moment ago."""
+    if is_offline():
+        raise SourceFailed(
+            "The hub was not asked, because HF_HUB_OFFLINE is set.",
+            "Unset HF_HUB_OFFLINE to allow the download.",
+        )
+    if time.monotonic() - _unreachable_since.get(address, -_REMEMBER_SECONDS) < _REMEMBER_SECONDS:
+        raise no_answer(address, "did not answer a moment ago")
+
+
 def _ask(entry: CatalogueEntry, address: str) -> Any:
     """The hub's metadata of the file. A second try only where nothing else can give the file."""
     seconds = _DEADLINE_WITH_MIRROR if entry.mirror else _DEADLINE_ALONE
-    try:
-        return _ask_once(entry, address, seconds)
-    except SourceFailed as problem:
-        if entry.mirror or problem.retry_after is None:
-            raise
-        time.sleep(problem.retry_after)
-        return _ask_once(entry, address, seconds)
+    once = _ask_once if entry.mirror else ask
+    return once(entry, address, seconds, lambda: _metadata(entry, address, seconds))
 
 
-def _ask_once(entry: CatalogueEntry, address: str, seconds: float) -> Any:
+def _ask_once(wanted: WantedFile, address: str, seconds: float, question: Callable[[], _T]) -> _T:
     try:
-        return _within(seconds, lambda: _metadata(entry, address, seconds))
+        return _within(seconds, question)
+    except SourceFailed as failure:
+        problem, cause = failure, failure.__cause__
     except TimeoutError as error:
-        problem = no_answer(address, f"did not answer within {seconds:.0f} s")
-        cause: Exception = error
+        problem, cause = no_answer(address, f"did not answer within {seconds:.0f} s"), error
     except Exception as error:
-        problem, cause = sentence_for(error, entry, address), error
+        problem, cause = sentence_for(error, wanted, address), error
     if problem.unreachable:
         _unreachable_since[address] = time.monotonic()
     raise problem from cause
@@ -200,9 +232,13 @@ def _checked(entry: CatalogueEntry, metadata: Any, address: str) -> tuple[str, s
 
 
 def _repo_folder(entry: CatalogueEntry) -> Path:
+    return _repo_folder_of(entry.repo)
+
+
+def _repo_folder_of(repo: str) -> Path:
     from huggingface_hub.file_download import repo_folder_name
 
-    return hub_cache() / repo_folder_name(repo_id=entry.repo, repo_type="model")
+    return hub_cache() / repo_folder_name(repo_id=repo, repo_type="model")
 
 
 def _move_into_place(partial: Path, blob: Path, pointer: Path) -> None:

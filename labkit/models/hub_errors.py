@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from labkit.models.catalogue import CatalogueEntry
 from labkit.models.storage import SourceFailed
@@ -11,6 +11,17 @@ from labkit.units import format_bytes, format_seconds
 _NAME_PROBLEMS = ("Name or service", "name resolution", "getaddrinfo", "nodename nor servname", "No address")
 #: a server that asks for a longer pause is left alone
 LONGEST_WAIT_SECONDS = 30.0
+
+
+class WantedFile(Protocol):
+    """What the hub was asked for: a catalogue entry, or any file of any repository."""
+
+    @property
+    def repo(self) -> str: ...
+    @property
+    def filename(self) -> str: ...
+    @property
+    def revision(self) -> str: ...
 
 
 def no_answer(address: str, how: str) -> SourceFailed:
@@ -43,7 +54,7 @@ def other_file(entry: CatalogueEntry, address: str) -> SourceFailed:
     )
 
 
-def sentence_for(error: Exception, entry: CatalogueEntry, address: str) -> SourceFailed:
+def sentence_for(error: Exception, entry: WantedFile, address: str) -> SourceFailed:
     """The sentence for whatever huggingface_hub raised."""
     response = getattr(error, "response", None)
     if response is not None:
@@ -67,7 +78,9 @@ def sentence_for(error: Exception, entry: CatalogueEntry, address: str) -> Sourc
         how = "cannot be reached: its name cannot be looked up"
     elif "refused" in text.lower():
         how = "cannot be reached: the connection is refused"
-    elif name in ("ConnectError", "NetworkError", "ReadError", "RemoteProtocolError", "gaierror"):
+    elif name == "RemoteProtocolError":
+        how = "ended the connection too early"
+    elif name in ("ConnectError", "NetworkError", "ReadError", "gaierror"):
         how = f"cannot be reached ({_short(text)})"
     elif isinstance(error, OSError):
         how = f"cannot be reached ({_short(error.strerror or text)})"
@@ -79,7 +92,7 @@ def sentence_for(error: Exception, entry: CatalogueEntry, address: str) -> Sourc
     return no_answer(address, how)
 
 
-def sentence_for_status(response: Any, entry: CatalogueEntry, address: str) -> SourceFailed:
+def sentence_for_status(response: Any, entry: WantedFile, address: str) -> SourceFailed:
     """The sentence for an HTTP status that is an error."""
     status = response.status_code
     code = response.headers.get("X-Error-Code", "")
@@ -94,12 +107,12 @@ def sentence_for_status(response: Any, entry: CatalogueEntry, address: str) -> S
     if code == "RevisionNotFound":
         return SourceFailed(
             f"{entry.repo} has no revision {entry.revision or 'main'}: it was moved or deleted.",
-            f"Look at {page} and correct the row in the catalogue.",
+            f"Look at {page} and correct the revision, in your command or in the catalogue.",
         )
     if code == "EntryNotFound":
         return SourceFailed(
             f"{entry.repo} has no file {entry.filename} (any more).",
-            f"Look at {page} and correct the row in the catalogue.",
+            f"Look at {page} and correct the file name, in your command or in the catalogue.",
         )
     if status == 404:
         return SourceFailed(
@@ -131,7 +144,7 @@ def retry_after_seconds(response: Any) -> float:
     return float(text) if text.isdigit() else 0.0
 
 
-def _refused(response: Any, entry: CatalogueEntry, page: str) -> SourceFailed:
+def _refused(response: Any, entry: WantedFile, page: str) -> SourceFailed:
     sent_a_token = "authorization" in getattr(getattr(response, "request", None), "headers", {})
     if sent_a_token:
         return SourceFailed(

@@ -14,7 +14,8 @@ from labkit.units import format_bytes
 #: left free beside a download: logs and notebooks need some room too
 _MARGIN_BYTES = 32 * 2**20
 _POLL_SECONDS = 0.2
-_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+#: what the system says when a disk or a quota is full
+FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 class SourceFailed(LabError):
@@ -32,8 +33,8 @@ class SourceFailed(LabError):
 
 def disk_problem(error: OSError, folder: Path, setting: str) -> SourceFailed:
     """The sentence for an OSError met while writing into `folder`, which the variable `setting` can move."""
-    if error.errno in _FULL:
-        free = _free_bytes(folder)
+    if error.errno in FULL:
+        free = free_bytes(folder)
         return SourceFailed(
             f"The disk that holds {folder} became full ({format_bytes(free or 0)} left) during the download.",
             f"Free some space and run the same again: it goes on where it stopped. Or set {setting} to a "
@@ -53,7 +54,7 @@ def disk_problem(error: OSError, folder: Path, setting: str) -> SourceFailed:
 
 def require_disk_space(folder: Path, needed_bytes: int, setting: str) -> None:
     """Raises SourceFailed when the disk of `folder` has less than `needed_bytes` and a little more."""
-    free = _free_bytes(folder)
+    free = free_bytes(folder)
     if free is not None and free < needed_bytes + _MARGIN_BYTES:
         raise SourceFailed(
             f"The disk that holds {folder} has {format_bytes(free)} free, but "
@@ -97,7 +98,8 @@ def _acquire(lock: object, on_wait: Callable[[], None]) -> None:
             on_wait()
 
 
-def _free_bytes(folder: Path) -> int | None:
+def free_bytes(folder: Path) -> int | None:
+    """Free bytes on the disk that holds `folder`, or will; None when the system does not tell."""
     for place in (folder, *folder.parents):
         try:
             return shutil.disk_usage(place).free
