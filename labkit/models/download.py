@@ -13,7 +13,7 @@ from labkit.errors import LabError
 from labkit.models import embedded, hub, mirror
 from labkit.models.catalogue import DEFAULT_MODEL, CatalogueEntry, catalogue, find_model
 from labkit.models.gguf import read_gguf_header
-from labkit.models.model_file import RANDOM_WEIGHTS_NOTICE, ModelFile, Source, notice_html
+from labkit.models.model_file import RANDOM_WEIGHTS_NOTICE, ModelFile, Source, notice_html, twin_of
 from labkit.models.storage import SourceFailed
 from labkit.models.trust import file_sha256
 from labkit.progress_bar import ProgressBar
@@ -96,7 +96,7 @@ def local_model(path: str | Path) -> ModelFile:
             f"There is no file {place}.",
             "Check the path. A model of the catalogue is fetched by its name: `lk.fetch('...')`.",
         )
-    read_gguf_header(place)
+    header = read_gguf_header(place)
     place = place.absolute()
     try:
         sha256 = _hash_shown(place)
@@ -104,10 +104,11 @@ def local_model(path: str | Path) -> ModelFile:
         raise LabError(f"{place} cannot be read: {error.strerror or error}.", "Check the disk.") from error
     if sha256 == embedded.SHA256:
         return ModelFile(embedded.NAME, place, sha256, place.stat().st_size, "local", True)
+    size, imitated = place.stat().st_size, twin_of(header.metadata)
+    if imitated:
+        return ModelFile(place.stem, place, sha256, size, "twin", True, twin_of=imitated)
     entry = next((e for e in catalogue() if e.sha256 == sha256), None)
-    return ModelFile(
-        entry.name if entry else place.stem, place, sha256, place.stat().st_size, "local", entry=entry
-    )
+    return ModelFile(entry.name if entry else place.stem, place, sha256, size, "local", entry=entry)
 
 
 def _from_caches(entry: CatalogueEntry, attempts: list[str], show_progress: bool) -> ModelFile | None:

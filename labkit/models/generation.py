@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from labkit.errors import LabError
-from labkit.models.model_file import RANDOM_WEIGHTS_NOTICE
 from labkit.units import format_seconds
 
 if TYPE_CHECKING:
@@ -39,7 +38,8 @@ class Generation:
     stop_reason : `"end"` (the model's own), `"max_tokens"` or `"context"`.
     prompt : exactly what the model read, with the chat template's markers.
     used_chat_template : False when the file has none, or `chat=False`.
-    random_weights : True when the text is noise from the embedded stand-in.
+    random_weights : True when the text is noise, from the embedded stand-in or a twin.
+    notice : what a reader must know then, as sentences; else empty.
     """
 
     text: str
@@ -52,6 +52,7 @@ class Generation:
     prompt: str
     used_chat_template: bool
     random_weights: bool
+    notice: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -60,7 +61,7 @@ class Generation:
         return self.text
 
     def __repr__(self) -> str:
-        lines = [RANDOM_WEIGHTS_NOTICE] if self.random_weights else []
+        lines = [self.notice] if self.notice else []
         lines.append(self.text.strip())
         lines.append(
             f"[{self.tokens} tokens in {format_seconds(self.seconds)}, {self.tokens_per_s:.1f} tokens/s; "
@@ -131,6 +132,7 @@ def generate(
         full_prompt,
         with_template,
         model.file.random_weights,
+        model.file.notice,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +11,7 @@ from typing import Any, Literal
 from labkit.models.catalogue import CatalogueEntry
 from labkit.units import format_bytes
 
-Source = Literal["cache", "hub", "mirror", "embedded", "local"]
+Source = Literal["cache", "hub", "mirror", "embedded", "local", "twin"]
 
 _SOURCE_TEXT: dict[str, str] = {
     "cache": "already on this machine",
@@ -18,11 +19,14 @@ _SOURCE_TEXT: dict[str, str] = {
     "mirror": "downloaded from the mirror",
     "embedded": "came with the course",
     "local": "your own file",
+    "twin": "written on this machine, with random weights",
 }
 RANDOM_WEIGHTS_NOTICE = (
     "This model has RANDOM weights. It runs like a real one, but what it writes is noise. "
     "Do not compare its speed or its memory with those of a real model."
 )
+#: in the metadata of a twin's file: the model that it is the twin of
+TWIN_KEY = "labkit.twin_of"
 
 
 @dataclass
@@ -35,9 +39,10 @@ class ModelFile:
     path : where it is.
     sha256, bytes : its hash and size.
     source : how this call got it.
-    random_weights : True for the embedded stand-in: whatever is measured with it must say so.
+    random_weights : True for the embedded stand-in and for twins: whatever is measured with it must say so.
     entry : its row in the catalogue, or None.
     attempts : one sentence for each source that was tried and failed.
+    twin_of : for a twin, the model whose architecture and sizes it has; else empty.
     """
 
     name: str
@@ -48,12 +53,22 @@ class ModelFile:
     random_weights: bool = False
     entry: CatalogueEntry | None = None
     attempts: list[str] = field(default_factory=list)
+    twin_of: str = ""
 
     @property
     def label(self) -> str:
         """A short name for titles of figures. It says so when the weights are random."""
+        if self.twin_of:
+            return f"Twin of {self.twin_of} (RANDOM WEIGHTS)"
         title = self.entry.label if self.entry else self.name
         return f"{title} (RANDOM WEIGHTS)" if self.random_weights else title
+
+    @property
+    def notice(self) -> str:
+        """What a reader must know when the weights are random; else empty."""
+        if self.twin_of:
+            return twin_notice(self.twin_of)
+        return RANDOM_WEIGHTS_NOTICE if self.random_weights else ""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -64,6 +79,7 @@ class ModelFile:
             "bytes": self.bytes,
             "source": self.source,
             "random_weights": self.random_weights,
+            "twin_of": self.twin_of,
         }
 
     def _rows(self) -> list[tuple[str, str]]:
@@ -82,7 +98,7 @@ class ModelFile:
 
     def __repr__(self) -> str:
         text = "\n".join(f"{label + ':':14}{value}" for label, value in self._rows())
-        return f"{RANDOM_WEIGHTS_NOTICE}\n{text}" if self.random_weights else text
+        return f"{self.notice}\n{text}" if self.notice else text
 
     def _repr_html_(self) -> str:
         style = "text-align:left;vertical-align:top"
@@ -91,8 +107,22 @@ class ModelFile:
             f'<td style="{style}">{html.escape(value)}</td></tr>'
             for label, value in self._rows()
         )
-        notice = notice_html(RANDOM_WEIGHTS_NOTICE) if self.random_weights else ""
+        notice = notice_html(self.notice) if self.notice else ""
         return f"{notice}<table>{rows}</table>"
+
+
+def twin_of(metadata: Mapping[str, Any]) -> str:
+    """The model that a file with this header is a twin of; empty for any other file."""
+    title = metadata.get(TWIN_KEY)
+    return title if isinstance(title, str) else ""
+
+
+def twin_notice(twin_of: str) -> str:
+    """What a reader must know about a twin of that model."""
+    return (
+        f"This is a TWIN of {twin_of}: the same architecture, sizes and tensor types, with RANDOM weights. "
+        "Its speed and its memory are those of the real model. What it writes is noise."
+    )
 
 
 def notice_html(text: str) -> str:
