@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import html
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from labkit import settings
 from labkit.errors import LabError
+from labkit.learning.function_answer import Call, Case, call_on, is_function, is_stub, trouble
 from labkit.learning.plain_value import is_blank, to_plain
 from labkit.learning.progress import CORRECT, NOT_ANSWERED, NOT_YET, record_event, take_notice
 from labkit.learning.quantities import describe
@@ -25,14 +28,18 @@ class KnownMistake:
 
 @dataclass(frozen=True)
 class Exercise:
-    """One graded exercise. Its answer is a value: numbers, text, choices, lists and dictionaries of them."""
+    """One graded exercise.
+
+    Its answer is a value: numbers, text, choices, lists and dictionaries of them. Where there are `cases`, it
+    is a function: it is called on fresh ones at each check, and `read` gets the calls, not a plain answer.
+    """
 
     name: str  #: "ch19-hours-and-cost"; the number is the chapter's
     title: str  #: a few words
     prompt: str  #: the task, in plain sentences; a blank line starts a new paragraph
     points: float  #: for a correct answer
     form: str  #: what form the answer takes, in a sentence
-    blank: Any  #: what stands in the answer cell at first: placeholders are None, "?" or as given here
+    blank: Any  #: what stands in the answer cell at first: placeholders, or the stub of the function
     read: Callable[[Any], Any]  #: a plain answer → the typed answer; LabError says what its form should be
     judge: Callable[[Any], bool]  #: is the typed answer right?
     known_mistakes: tuple[KnownMistake, ...]  #: tried in this order when it is not right
@@ -41,6 +48,7 @@ class Exercise:
     details_html: str = ""  #: more of the prompt as HTML made by labkit, such as a table of cards
     details_text: str = ""  #: the same as text
     partial: Callable[[Any], float] = lambda answer: 0.0  #: points for what is right in an answer that is not
+    cases: Callable[[random.Random], Sequence[Case]] | None = None  #: draws the inputs for a function
 
 
 class NotSolved(AssertionError):
@@ -118,9 +126,11 @@ def check(name: str, answer: Any = None) -> Verdict:
 
 def _judge(item: Exercise, answer: Any) -> Verdict:
     try:
-        plain = to_plain(answer)
+        plain = to_plain(answer) if item.cases is None else _calls(item, answer)
         if is_blank(plain, item.blank):
             return _verdict(item, NOT_ANSWERED, f"Fill in the answer cell and run it. {item.form}")
+        if item.cases is not None and (found := trouble(plain)):
+            return _verdict(item, NOT_YET, found[1], found[0])
         typed = item.read(plain)
         if item.judge(typed):
             return _verdict(item, CORRECT, item.praise(typed))
@@ -133,6 +143,19 @@ def _judge(item: Exercise, answer: Any) -> Verdict:
     except Exception as error:  # a learner gets a sentence, whatever a judge does with an answer
         kind = describe(error).removeprefix("an object of type ")
         return _verdict(item, NOT_YET, f"This answer could not be judged ({kind}). {item.form}", "form")
+
+
+def _calls(item: Exercise, answer: Any) -> tuple[Call, ...] | None:
+    """What the learner's function does on fresh cases; None when nothing was filled in."""
+    if is_function(answer):
+        return None if is_stub(answer, item.blank) else call_on(answer, item.cases(random.Random()))
+    with contextlib.suppress(LabError):
+        if is_blank(to_plain(answer), None):
+            return None
+    raise LabError(
+        f"The answer is {describe(answer)}, not a function that you wrote.",
+        "Hand over your function by its name, without parentheses.",
+    )
 
 
 def _verdict(item: Exercise, verdict: str, hint: str, mistake: str = "", points: float = 0.0) -> Verdict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _FactsView:
-    """How a table of `datasets/` is shown: a caption, and column → head."""
+    """How a table of `datasets/` is shown: a caption, and column → head.
+
+    `cell` gives the text of a column in a row; `together` names a column whose equal rows share one line of
+    sources.
+    """
 
     caption: str
     columns: dict[str, str]
+    cell: Callable[[str, dict[str, str]], str] = lambda column, row: row[column]
+    together: str = ""
+    text_width: int = 110
+
+
+def _architecture_cell(column: str, row: dict[str, str]) -> str:
+    if column == "head_dim":
+        return row[column] or "latent"
+    if column in ("hidden_size", "intermediate_size", "vocab_size") and row[column].isdecimal():
+        return f"{int(row[column]):,}"
+    if column == "parameters":
+        return f"{int(row[column]):,}" if not row["parameters_rounded_to"] else f"about {int(row[column]):,}"
+    return row[column]
 
 
 _FACTS_VIEWS = {
@@ -61,6 +79,35 @@ _FACTS_VIEWS = {
             "output_usd_per_million": "output",
         },
     ),
+    "card_fields": _FactsView(
+        "A card, field by field: Llama 3.1 8B Instruct in Q4_K_M",
+        {"field": "field", "example": "here", "tells": "what it tells you"},
+    ),
+    "family_extras": _FactsView(
+        "What the families add",
+        {
+            "model_type": "model_type",
+            "extra": "what its layers have besides",
+            "tied_when_missing": "tied, where the line is missing?",
+        },
+    ),
+    "architectures": _FactsView(
+        "The shapes of published models",
+        {
+            "name": "model",
+            "hidden_size": "width",
+            "num_hidden_layers": "layers",
+            "num_attention_heads": "query heads",
+            "num_key_value_heads": "KV heads",
+            "head_dim": "head size",
+            "intermediate_size": "inner width",
+            "vocab_size": "vocabulary",
+            "parameters": "parameters",
+        },
+        _architecture_cell,
+        "family",
+        text_width=130,
+    ),
 }
 
 
@@ -97,17 +144,32 @@ def myths(chapter: int, *, core: bool = True) -> Table:
 
 
 def _table_of_facts(view: _FactsView, rows: list[dict[str, str]]) -> Table:
-    first = next(iter(view.columns))
-    sources = [f"{row[first].rstrip('.')}: {_source(row)}. As of {_as_of(row)}." for row in rows]
+    sources = _sources_together(rows, view.together) if view.together else _sources(view, rows)
     if any(_SECOND_HAND in line for line in sources):
         sources.append(_SECOND_HAND_MEANS)
     return Table(
         view.caption,
         list(view.columns.values()),
-        [[row[column] for column in view.columns] for row in rows],
+        [[view.cell(column, row) for column in view.columns] for row in rows],
         folded_title="Sources and dates",
         folded=sources,
+        text_width=view.text_width,
     )
+
+
+def _sources(view: _FactsView, rows: list[dict[str, str]]) -> list[str]:
+    """One line for each row."""
+    first = next(iter(view.columns))
+    return [f"{row[first].rstrip('.')}: {_source(row)}. As of {_as_of(row)}." for row in rows]
+
+
+def _sources_together(rows: list[dict[str, str]], column: str) -> list[str]:
+    """One line for all rows that have the same text in `column`: their sources, each once."""
+    groups: dict[tuple[str, str], dict[str, None]] = {}
+    for row in rows:
+        parts = _source(row).split("; ")
+        groups.setdefault((row[column], _as_of(row)), {}).update(dict.fromkeys(parts))
+    return [f"{name}: {'; '.join(parts)}. As of {as_of}." for (name, as_of), parts in groups.items()]
 
 
 def _source(row: dict[str, str]) -> str:

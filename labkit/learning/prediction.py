@@ -116,6 +116,7 @@ class Comparison:
     predicted: float | str | None
     measured: float | str
     unit: str
+    counted: bool = False  #: the value was counted or computed, not measured
     late: str = ""  #: a sentence when the prediction was made or changed after the measurement
 
     @property
@@ -127,12 +128,14 @@ class Comparison:
             same = self.predicted == self.measured
             lines = ["That is what you predicted." if same else "You predicted something else."]
         else:
-            lines = [ratio_in_words(self.measured, self.predicted)]
+            what = "count" if self.counted else "measurement"
+            lines = [ratio_in_words(self.measured, self.predicted, what)]
         return [*lines, self.late] if self.late else lines
 
     def _rows(self) -> list[tuple[str, str]]:
         # A choice is not measured: it has a right answer.
-        second = "Answer" if isinstance(self.measured, str) else "Measured"
+        found = "Counted" if self.counted else "Measured"
+        second = "Answer" if isinstance(self.measured, str) else found
         predicted = "none" if self.predicted is None else _show(self.predicted, self.unit)
         return [("Predicted", predicted), (second, _show(self.measured, self.unit))]
 
@@ -157,9 +160,12 @@ def predict(name: str, question: str, *, unit: str = "", options: Sequence[str] 
     return Prediction(name, question, unit, options or ())
 
 
-def compare_prediction(name: str, measured: float | str, *, unit: str = "") -> Comparison:
+def compare_prediction(
+    name: str, measured: float | str, *, unit: str = "", counted: bool = False
+) -> Comparison:
     """Show the prediction `name` beside `measured`, a number in the prediction's unit or the right option.
 
+    `counted`: the number was counted or computed, and is named so.
     From now on a change of the prediction is marked as one made after the measurement.
     """
     kept = events("prediction", name)
@@ -170,6 +176,7 @@ def compare_prediction(name: str, measured: float | str, *, unit: str = "") -> C
         predicted=last.get("value"),
         measured=value,
         unit=unit or str(last.get("unit", "")),
+        counted=counted,
         late=_late(kept),
     )
     record_event("measured", name, data={"value": value})
@@ -201,18 +208,18 @@ def _show(value: float | str, unit: str) -> str:
     return f"{number} {unit}".rstrip()
 
 
-def ratio_in_words(measured: float, predicted: float) -> str:
+def ratio_in_words(measured: float, predicted: float, what: str = "measurement") -> str:
     """`ratio_in_words(42, 20)` → "The measurement is 2.1 times your prediction."."""
     if predicted == measured:
         return "You predicted exactly that."
     if predicted <= 0 or measured <= 0:
-        return f"The measurement and your prediction differ by {_show(abs(measured - predicted), '')}."
+        return f"The {what} and your prediction differ by {_show(abs(measured - predicted), '')}."
     ratio = measured / predicted
     if abs(ratio - 1) <= _CLOSE:
         return "You were within 10 % of it."
     if ratio > 1:
-        return f"The measurement is {_show(ratio, '')} times your prediction."
-    return f"Your prediction is {_show(1 / ratio, '')} times the measurement."
+        return f"The {what} is {_show(ratio, '')} times your prediction."
+    return f"Your prediction is {_show(1 / ratio, '')} times the {what}."
 
 
 #: `predict.show(name, measured)` and `predict.compare(name, measured)` are `compare_prediction`.

@@ -19,6 +19,13 @@ def test_a_number_is_kept_and_compared():
     assert result.late == ""
 
 
+def test_what_was_counted_is_not_called_measured():
+    predict("ch01-share", "What share?", unit="%").answer(40)
+    result = compare_prediction("ch01-share", 20.0, counted=True)
+    assert "Counted" in repr(result) and "2 times the count" in repr(result)
+    assert "easure" not in result._repr_html_()
+
+
 def test_without_a_prediction_it_says_so():
     assert "You made no prediction." in repr(predict.show("ch01-none", 3.0))
     assert "No prediction yet." in repr(predict("ch01-none", "?"))

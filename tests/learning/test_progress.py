@@ -253,15 +253,15 @@ def test_the_chapters_count_what_was_ever_correct(tmp_path, monkeypatch):
     record_event("quiz", "ch19-sample", item="gone", verdict="correct")  # a question that no longer exists
     record_event("exercise", "ch19-hours-and-cost", verdict="correct", points=4)
     record_event("exercise", "ch19-hours-and-cost", verdict="not yet")
-    (row,) = chapter_progress()
-    assert (row.chapter, row.title) == (19, "Open vs Closed Weights")
+    (row,) = [chapter for chapter in chapter_progress() if chapter.chapter == 19]
+    assert row.title == "Open vs Closed Weights"
     assert (row.exercises_solved, row.exercises_total) == (1, 2)
     assert (row.questions_right, row.questions_total) == (1, 3)
     assert (row.points, row.points_total) == (4, 10)
     assert row.state == "started"
     shown = progress()
     assert "1 of 2" in repr(shown) and "<caption" in shown._repr_html_() and "4 of 10" in repr(shown)
-    assert list(shown.to_frame()["questions_right"]) == [1]
+    assert list(shown.to_frame()["questions_right"])[-1] == 1
 
 
 def test_asking_for_progress_makes_no_file(own_home):
