@@ -251,6 +251,29 @@ class Lab:
                        .map((cell) => cell.sharedModel.source)"""
         )
 
+    def cell(self, marker: str) -> Any:
+        """The code cell whose source holds `marker`, scrolled into view."""
+        index = next(i for i, source in enumerate(self.sources()) if marker in source)
+        self.page.evaluate(
+            """async (index) => {
+              const content = window.jupyterapp.shell.currentWidget.content;
+              content.activeCellIndex = index;
+              await content.scrollToItem(index, 'start');
+            }""",
+            index,
+        )
+        cell = self.page.locator(f'.jp-Cell[data-windowed-list-index="{index}"]')
+        cell.wait_for()
+        return cell
+
+    def output_kinds(self) -> list[list[str]]:
+        """For each code cell, the kinds of its outputs, such as "execute_result" or "error"."""
+        return self.page.evaluate(
+            """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
+                     .filter((cell) => cell.type === 'code')
+                     .map((cell) => cell.outputs.toJSON().map((output) => output.output_type))"""
+        )
+
     def form(self, title: str) -> Any:
         """The locator of a labkit form, found by its title as a screen reader finds it."""
         return self.page.get_by_role("group", name=title, exact=True)

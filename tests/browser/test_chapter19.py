@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
-from tests.browser.harness import REPOSITORY, Lab, lab_environment, lab_server, write_notebook
+from tests.browser.harness import Lab, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -19,27 +17,9 @@ SOLUTION = """three_and_three = {
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, chromium, small_model, pytestconfig):
-    """The course as a learner has it, with the model in the cache and the hub out of reach."""
-    state = tmp_path_factory.mktemp("lab")
-    course = state / "course"
-    course.mkdir()
-    for notebook in (REPOSITORY / "course").glob("*.ipynb"):
-        shutil.copy(notebook, course)
-    environment = lab_environment(
-        state,
-        LABKIT_QUICK="1",
-        LABKIT_CACHE=str(pytestconfig.cache.mkdir("labkit-models")),
-        HF_ENDPOINT="http://127.0.0.1:9",
-    )
-    with lab_server(course, state, env=environment) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def chapter(server, chromium):
+def chapter(course_server, chromium):
     """Chapter 19, run from top to bottom."""
-    lab = Lab.start(server, chromium, height=1400)
+    lab = Lab.start(course_server, chromium, height=1400)
     lab.open(NOTEBOOK)
     lab.shot("chapter19-before")
     lab.run_all(seconds=600)
@@ -49,37 +29,17 @@ def chapter(server, chromium):
     lab.close()
 
 
-def _cell(lab: Lab, marker: str):
-    """The code cell whose source holds `marker`, scrolled into view."""
-    index = next(i for i, source in enumerate(lab.sources()) if marker in source)
-    lab.page.evaluate(
-        """async (index) => {
-          const content = window.jupyterapp.shell.currentWidget.content;
-          content.activeCellIndex = index;
-          await content.scrollToItem(index, 'start');
-        }""",
-        index,
-    )
-    cell = lab.page.locator(f'.jp-Cell[data-windowed-list-index="{index}"]')
-    cell.wait_for()
-    return cell
-
-
 def test_it_runs_from_top_to_bottom_without_an_error(chapter):
-    outputs = chapter.page.evaluate(
-        """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
-                 .filter((cell) => cell.type === 'code')
-                 .map((cell) => cell.outputs.toJSON().map((output) => output.output_type))"""
-    )
-    assert len(outputs) > 20
-    assert not any("error" in kinds for kinds in outputs)
+    kinds = chapter.output_kinds()
+    assert len(kinds) > 20
+    assert not any("error" in cell for cell in kinds)
     for marker in ("lk.get_model", "lk.bench", "lk.roofline", "licence_explorer", "myths(19)"):
-        chapter.shot(f"chapter19-{marker.replace('.', '-').split('(')[0]}", _cell(chapter, marker))
+        chapter.shot(f"chapter19-{marker.replace('.', '-').split('(')[0]}", chapter.cell(marker))
 
 
 def answer_the_first_question(lab: Lab) -> None:
     """A wrong and then a right answer. What is waited for is in no notebook: it comes from the kernel."""
-    quiz = _cell(lab, 'lk.quiz("ch19-licences")')
+    quiz = lab.cell('lk.quiz("ch19-licences")')
     assert not quiz.get_by_text("No Llama is under Apache or MIT").is_visible()
     quiz.get_by_label("Llama 3.1 8B").check()
     quiz.get_by_role("button", name="Check 1").click()
@@ -95,7 +55,7 @@ def test_a_wrong_and_then_a_right_quiz_answer(chapter):
 
 
 def test_the_explorer_answers_from_the_kernel(chapter):
-    cell = _cell(chapter, "lk.licence_explorer()")
+    cell = chapter.cell("lk.licence_explorer()")
     cell.get_by_label("Model", exact=True).select_option(label_with(cell, "Command R+"))
     cell.get_by_text("CC BY-NC 4.0 legal code").first.wait_for(timeout=8_000)
     assert cell.get_by_text("NOT ALLOWED", exact=False).first.is_visible()
@@ -111,7 +71,7 @@ def test_the_decision_is_made_by_keyboard_alone(chapter):
     """From the first field on, only keys: a verdict, then one answer changed, and another verdict."""
     keyboard = chapter.page.keyboard
     sources = chapter.sources()
-    cell = _cell(chapter, "lk.decision_exercise(result)")
+    cell = chapter.cell("lk.decision_exercise(result)")
     form = cell.get_by_role("group", name=DECISION, exact=True)
     form.get_by_text("Not decided yet.").wait_for()
     form.get_by_label("How sensitive is the data?").focus()
@@ -142,9 +102,9 @@ def _tab_to_button(lab: Lab, name: str) -> None:
 
 def test_the_exercise_is_answered_and_survives_a_restart(chapter):
     """Typed into the answer cell, checked, and still known to the kernel after the one that checked it."""
-    check = _cell(chapter, 'lk.check("ch19-three-and-three"')
+    check = chapter.cell('lk.check("ch19-three-and-three"')
     check.get_by_text("Not answered.").wait_for()
-    answer = _cell(chapter, "three_and_three = {")
+    answer = chapter.cell("three_and_three = {")
     answer.locator(".cm-content").click()
     chapter.page.keyboard.press("Control+a")
     chapter.page.keyboard.insert_text(SOLUTION)
@@ -159,22 +119,22 @@ def test_the_exercise_is_answered_and_survives_a_restart(chapter):
     assert "1 of 2 exercises, 1 of 11 quiz questions" in progress
 
 
-def test_the_start_page_is_calm_and_shows_the_progress(server, chromium, chapter):
-    lab = Lab.start(server, chromium)
+def test_the_start_page_is_calm_and_shows_the_progress(course_server, chromium, chapter):
+    lab = Lab.start(course_server, chromium)
     lab.open("00_start.ipynb")
     assert lab.page.locator(".jp-toast, .Toastify__toast, .jp-Dialog").count() == 0
     lab.shot("start-page")
     lab.run_all(seconds=300)
-    _cell(lab, "lk.start_page()").get_by_text("1 of 2 exercises").wait_for()
+    lab.cell("lk.start_page()").get_by_text("1 of 2 exercises").wait_for()
     lab.shot("start-page-run")
     for marker in ("environment_check", "next_token_chart", "range(8)"):
-        lab.shot(f"start-{marker.split('(')[0]}", _cell(lab, marker))
+        lab.shot(f"start-{marker.split('(')[0]}", lab.cell(marker))
     assert lab.errors == []
     assert lab.outside == []
     lab.close()
 
 
-def test_without_the_click_handler_the_quiz_check_fails(server, chromium):
+def test_without_the_click_handler_the_quiz_check_fails(course_server, chromium):
     """The mutant: the same page and the same test, but a press of the button reaches nobody."""
     from playwright.sync_api import TimeoutError as NothingCame
 
@@ -186,8 +146,8 @@ def test_without_the_click_handler_the_quiz_check_fails(server, chromium):
         "import labkit as lk\nfrom labkit.learning import form\nwhole = form.script()\n"
         f"form.script = lambda: whole.replace({handler!r}, '')\n"
     )
-    write_notebook(server.root / "mutant.ipynb", [mutant, 'lk.quiz("ch19-licences")'])
-    lab = Lab.start(server, chromium)
+    write_notebook(course_server.root / "mutant.ipynb", [mutant, 'lk.quiz("ch19-licences")'])
+    lab = Lab.start(course_server, chromium)
     lab.open("mutant.ipynb")
     lab.run_all()
     with pytest.raises(NothingCame, match="No Llama is under Apache"):
