@@ -109,7 +109,6 @@ class FitExplorer(FormDisplay):
                 maximum=self.longest,
                 step=_STEP,
                 unit="tokens",
-                help=self.lowered,
             ),
             Field("kv_type", "KV cache stored as", "select", [Option(t, t) for t in KV_TYPES], self.kv_type),
         ]
@@ -130,7 +129,7 @@ class FitExplorer(FormDisplay):
             intro_html=_INTRO,
             fields=fields,
             result_html=self._result_html(),
-            status=f"{self.verdict()} {self.lowered}".strip(),
+            status=self._said(),
             status_spoken=True,
             live=True,
         )
@@ -206,6 +205,10 @@ class FitExplorer(FormDisplay):
         )
         return f"Does not fit: {short}. {_help_from(self.advice())}"
 
+    def _said(self) -> str:
+        """The verdict, and what the last choice changed besides."""
+        return f"{self.verdict()} {self.lowered}".strip()
+
     def advice(self) -> Fit:
         """The nearest settings that fit, or the smallest that were tried."""
         return fit_into(self.blueprint, self.settings, self.room)
@@ -219,7 +222,7 @@ class FitExplorer(FormDisplay):
     # ------------------------------------------------------------ as HTML and as text
 
     def _result_html(self) -> str:
-        verdict = html.escape(self.verdict())
+        verdict = html.escape(self._said())
         try:
             table = self._bars_html()
         except LabError:
@@ -260,7 +263,7 @@ class FitExplorer(FormDisplay):
             f"Model: {self.found.title} in {self.quant}. {self._about()}",
             f"Context: {self.context:,} tokens, KV cache in {self.kv_type}",
             "",
-            f"{self.verdict()} {self.lowered}".strip(),
+            self._said(),
         ]
         try:
             parts = [*self.parts(), ("In all", self.memory().total_bytes)]
@@ -314,7 +317,7 @@ def _in_types(model: str, quant: str | None) -> tuple[str, Blueprint, dict[str, 
 
 
 def _model_options(chosen: str) -> list[Option]:
-    """The catalogue, then the published models that it lacks. A label begins with the name: typing it finds it.
+    """The catalogue, then the published models that it lacks. A label begins with the name to type.
 
     A model that was asked for by its id in the table of architectures keeps that id while it is chosen.
     """

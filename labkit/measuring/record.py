@@ -61,9 +61,9 @@ class BenchRecord:
 
     def __str__(self) -> str:
         parts = [
-            f"tg {','.join(map(_number, self.tg_values))} tok/s",
-            f"pp {','.join(map(_number, self.pp_values))} tok/s",
-            f"peak {_number(self.peak_mib)} MiB",
+            f"tg {','.join(map(plain_number, self.tg_values))} tok/s",
+            f"pp {','.join(map(plain_number, self.pp_values))} tok/s",
+            f"peak {plain_number(self.peak_mib)} MiB",
             f"{_plain_name(self.model)} {self.sha12}",
             self.date,
         ]
@@ -85,17 +85,14 @@ class BenchRecord:
         pp = _speeds(parts[1], "pp", "prompt processing")
         peak = re.fullmatch(r"peak\s+(\d+(?:\.\d+)?)\s*MiB", parts[2])
         if not peak:
-            raise LabError(f"The third part must be the peak memory, not {_short(parts[2])}.", _cure())
+            raise LabError(f"The third part must be the peak memory, not {shortened(parts[2])}.", _cure())
         model = re.fullmatch(r"(\S+)\s+([0-9a-f]{12})", parts[3])
         if not model:
             raise LabError(
-                f"The fourth part must be the model and 12 digits of its SHA-256, not {_short(parts[3])}.",
+                f"The fourth part must be the model and 12 digits of its SHA-256, not {shortened(parts[3])}.",
                 _cure(),
             )
-        try:
-            day = date.fromisoformat(parts[4]).isoformat()
-        except ValueError:
-            raise LabError(f"The last part must be a date, not {_short(parts[4])}.", _cure()) from None
+        day = day_of(parts[4], _cure())
         return cls(tg, pp, float(peak[1]), model[1], model[2], day, random_weights)
 
     def problems(
@@ -110,30 +107,45 @@ class BenchRecord:
             found += _problems_of_speeds(name, values)
         if self.pp_tokens_per_s < 0.5 * self.tg_tokens_per_s:
             found.append(
-                f"A prompt was processed at {_number(self.pp_tokens_per_s)} tokens/s, far slower than tokens "
-                f"were generated ({_number(self.tg_tokens_per_s)}). A prompt goes in batches: it is faster."
+                f"A prompt was processed at {plain_number(self.pp_tokens_per_s)} tokens/s, far slower than "
+                f"tokens were generated ({plain_number(self.tg_tokens_per_s)}). A prompt goes in batches: "
+                "it is faster."
             )
         if self.peak_mib < _SMALLEST_PEAK_MIB:
             found.append(
-                f"A peak of {_number(self.peak_mib)} MiB is less than llama.cpp needs without a model."
+                f"A peak of {plain_number(self.peak_mib)} MiB is less than llama.cpp needs without a model."
             )
         if model_bytes and self.tg_tokens_per_s * model_bytes > _FASTEST_MEMORY_BYTES_PER_S:
             found.append(
-                f"{_number(self.tg_tokens_per_s)} tokens/s of a file of {model_bytes / MIB:,.0f} MiB would "
-                "read memory faster than any machine can."
+                f"{plain_number(self.tg_tokens_per_s)} tokens/s of a file of {model_bytes / MIB:,.0f} MiB "
+                "would read memory faster than any machine can."
             )
         if sha256 and not sha256.lower().startswith(self.sha12):
             found.append(
                 f"The file measured ({self.sha12}) is not the one asked for ({sha256[:12].lower()})."
             )
-        if date.fromisoformat(self.date) > (today or date.today()) + timedelta(days=1):
-            found.append(f"The date {self.date} lies in the future.")
-        return found
+        return found + no_future(self.date, today)
+
+
+def day_of(text: str, cure: str) -> str:
+    """A date as 2026-11-22. Raises LabError with `cure` when it is none."""
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise LabError(f"The last part must be a date, not {shortened(text)}.", cure) from None
+
+
+def no_future(day: str, today: date | None = None) -> list[str]:
+    """A sentence when a record's day lies in the future. One day is left for time zones."""
+    if date.fromisoformat(day) <= (today or date.today()) + timedelta(days=1):
+        return []
+    return [f"The date {day} lies in the future."]
 
 
 def _plain_name(name: str) -> str:
     """A model's name without the characters that a record line uses itself."""
-    return re.sub(r"[^\w.+-]+", "-", name).strip("-") or "model"
+    ends_gone = re.sub(r"^[^\w.+-]+|[^\w.+-]+$", "", name)
+    return re.sub(r"[^\w.+-]+", "-", ends_gone) or "model"
 
 
 def _problems_of_speeds(name: str, values: tuple[float, ...]) -> list[str]:
@@ -142,12 +154,12 @@ def _problems_of_speeds(name: str, values: tuple[float, ...]) -> list[str]:
         found.append(f"There is one {name} run only. Two or more show how far they scatter.")
     if min(values) <= 0 or max(values) > _FASTEST_TOKENS_PER_S:
         found.append(
-            f"A {name} speed of {_number(max(values) if min(values) > 0 else min(values))} can't be."
+            f"A {name} speed of {plain_number(max(values) if min(values) > 0 else min(values))} can't be."
         )
     elif max(values) > 4 * min(values):
         found.append(
-            f"The {name} runs differ by more than four times ({_number(min(values))} to "
-            f"{_number(max(values))} tokens/s). Close other programs and measure again."
+            f"The {name} runs differ by more than four times ({plain_number(min(values))} to "
+            f"{plain_number(max(values))} tokens/s). Close other programs and measure again."
         )
     if len(values) > 2 and len(set(values)) == 1:
         found.append(f"All {name} runs took exactly the same time. Real runs scatter.")
@@ -158,16 +170,16 @@ def _speeds(part: str, key: str, name: str) -> tuple[float, ...]:
     match = re.fullmatch(rf"{key}\s+([\d.,\s]+?)\s*tok(?:ens)?/s", part)
     if not match:
         raise LabError(
-            f"The {name} speeds must begin with `{key}` and end with tok/s: {_short(part)}.", _cure()
+            f"The {name} speeds must begin with `{key}` and end with tok/s: {shortened(part)}.", _cure()
         )
     try:
         values = tuple(float(number) for number in match[1].split(","))
     except ValueError:
-        raise LabError(f"These are not numbers: {_short(match[1])}.", _cure()) from None
+        raise LabError(f"These are not numbers: {shortened(match[1])}.", _cure()) from None
     return values
 
 
-def _number(value: float) -> str:
+def plain_number(value: float) -> str:
     """At least four significant digits and one decimal place, without an exponent: `41.27`, `1234.5`."""
     if not value or not math.isfinite(value):
         return "0"
@@ -177,7 +189,8 @@ def _number(value: float) -> str:
     return f"{value:.{decimals}f}"
 
 
-def _short(text: str) -> str:
+def shortened(text: str) -> str:
+    """A text in quotes, cut when it is long."""
     return f"“{text[:60]}…”" if len(text) > 60 else f"“{text}”"
 
 

@@ -9,7 +9,7 @@ import pytest
 from labkit.learning.exercise import check
 from labkit.learning.exercises import all_exercises
 from labkit.learning.exercises.ch19_cards import CARDS, CLOSED, CONSTRAINTS, OPEN, UNDECIDED
-from labkit.learning.exercises.ch19_cost import TOO_ROUND
+from labkit.learning.rounding import TOO_ROUND
 from labkit.measuring.record import BenchRecord
 
 CARDS_RIGHT = {
@@ -262,7 +262,7 @@ def test_the_random_weights_model_is_accepted_and_labelled():
 
 
 def test_points_and_names():
-    assert [(e.name, e.points) for e in all_exercises().values()] == [
+    assert [(e.name, e.points) for e in all_exercises().values() if e.name.startswith("ch19")] == [
         ("ch19-three-and-three", 6),
         ("ch19-hours-and-cost", 4),
     ]

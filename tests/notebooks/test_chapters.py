@@ -19,6 +19,58 @@ WITH_EXERCISES = [source for source in SOURCES if 'tags=["check"]' in source.rea
 
 #: what a learner might really write, chosen to be wrong, and a piece of the hint that must come back
 WRONG_ANSWERS = {
+    "01_what_the_numbers_mean": {
+        "ch01-three-cards": (
+            "three_cards = {'mistral_file_gb': 7.71, 'mistral_memory_gib': 7.18, 'qwen_file_gb': 4.66, "
+            "'qwen_memory_gib': 4.56, 'llama_file_gb': 4.81, 'llama_memory_gib': 6.48}",
+            "keys and values of 4,096 tokens come on top",
+        ),
+        "ch01-your-file": (
+            "your_file = {'record': 'file 98362432 bytes; 134515008 parameters; 512 tokens: 139.6 MiB, "
+            "8192 tokens: 309.2 MiB; 2026-11-22', 'bits_per_parameter': 0.731, 'memory_over_file': 3.3}",
+            "A byte has 8 bits",
+        ),
+    },
+    "03_dense_vs_moe": {
+        "ch03-mixtral": (
+            "mixtral = {'total_billions': 46.7, 'active_billions': 12.9, 'active_percent': 25, "
+            "'weights_gib': 7.3}",
+            "25 % is 2 of 8 experts",
+        ),
+        "ch03-your-trio": (
+            "your_trio = {'record': 'small 152.1 tok/s 148.2 MiB; moe 160.4 tok/s 431.0 MiB; "
+            "large 55.9 tok/s 430.6 MiB; 6 rounds; 2026-11-22', 'speed_ratio': 0.349, 'memory_ratio': 1.0}",
+            "the other way round",
+        ),
+    },
+    "06_kv_cache": {
+        "ch06-mistral": (
+            "mistral = {'bytes_per_token': 2 * 32 * 32 * 128 * 2, 'cache_gib': 4, 'total_gib': 8.07, "
+            "'total_gib_for_4': 32.3}",
+            "counted the query heads",
+        ),
+        "ch06-your-slope": (
+            "your_slope = {'record': 'f16 512: 105.1 MiB, 4096: 184.3 MiB, 8192: 274.5 MiB; 30 layers, "
+            "9 heads, 3 KV heads, head size 64; 2026-11-22', 'measured_bytes_per_token': 35135, "
+            "'computed_bytes_per_token': 23040, 'tokens_in_a_gib': 46603}",
+            "The weights are in it too",
+        ),
+    },
+    "02_parameter_count": {
+        "ch02-where-they-live": (
+            "where_they_live = {'gemma_embedding_percent': 62.6, 'llama_feed_forward_percent': 70.2, "
+            "'llama_attention_percent': 26.7}",
+            "has 8 KV heads",
+        ),
+        "ch02-count-parameters": (
+            "def count_parameters(config):\n"
+            "    width = config['hidden_size']\n"
+            "    layer = 4 * width**2 + 3 * width * config['intermediate_size'] + 2 * width\n"
+            "    embedding = 2 * config['vocab_size'] * width\n"
+            "    return embedding + config['num_hidden_layers'] * layer + width",
+            "although the embeddings are tied",
+        ),
+    },
     "19_open_vs_closed": {
         "ch19-three-and-three": (
             "three_and_three = {'needs_open': {'E': 'privacy', 'B': 'offline', 'D': 'pinned'}, "
@@ -31,7 +83,7 @@ WRONG_ANSWERS = {
             "'hours_for_a_million_tokens': 0.92, 'electricity_cost': 0.018}",
             "prompt processing",
         ),
-    }
+    },
 }
 
 

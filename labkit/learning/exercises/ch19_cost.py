@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from dataclasses import dataclass
 from typing import Any
@@ -10,19 +9,14 @@ from typing import Any
 from labkit.errors import LabError
 from labkit.learning.exercise import Exercise, KnownMistake
 from labkit.learning.quantities import close, describe, read_number
+from labkit.learning.rounding import TOO_ROUND, agrees, is_coarse
 from labkit.measuring.record import BenchRecord
 
 TOKENS = 1_000_000
 WATTS = 65.0
 PRICE_PER_KWH = 0.30
-#: Relative; wide enough for numbers that were rounded on the way.
-TOLERANCE = 0.03
-#: A result may be rounded to this many significant digits; the card asks for one more.
-DIGITS = 2
 #: A slip is a factor of 60 or 1000: far from the tolerance, so that it can be told with room to spare.
 _SLIP = 0.06
-
-TOO_ROUND = "Your formula may be right, but you rounded too much: give three significant digits."
 
 _KEYS = ("record", "hours_for_a_million_tokens", "electricity_cost")
 _FORM = (
@@ -122,29 +116,9 @@ def _within(value: Any, what: str, unit: str, low: float, high: float) -> float:
     return number
 
 
-def agrees(got: float, expected: tuple[float, ...]) -> bool:
-    """Is it one of these, or one of them rounded to at least two significant digits?"""
-    return any(close(got, value, TOLERANCE) or is_rounding(got, value, DIGITS) for value in expected)
-
-
-def is_rounding(got: float, exact: float, digits: int) -> bool:
-    """Is `got` the number `exact`, rounded to this many significant digits? 0.06 is 0.0558 to one digit.
-
-    At 0 digits the whole number is one digit of the place above: 0.7 becomes 1, and 0.004 becomes 0.
-    """
-    unit = 10.0 ** (math.floor(math.log10(exact)) + 1 - digits)
-    multiple = round(got / unit) * unit
-    return close(got, multiple, 1e-9) and abs(got - exact) <= unit / 2 * (1 + 1e-9)
-
-
-def is_coarse(got: float, expected: tuple[float, ...]) -> bool:
-    """Is it one of these, rounded to fewer digits than can be checked?"""
-    return any(is_rounding(got, value, digits) for value in expected for digits in (1, 0))
-
-
 def is_right(answer: Cost) -> bool:
     """Hours and cost agree with the record; the mean may stand for the median."""
-    return agrees(answer.hours, answer.hours_expected) and agrees(answer.cost, answer.costs_expected)
+    return agrees(answer.hours, *answer.hours_expected) and agrees(answer.cost, *answer.costs_expected)
 
 
 # ---------------------------------------------------------------- known mistakes: the hours, then the cost
@@ -196,7 +170,7 @@ def _upside_down(answer: Cost) -> str | None:
 
 
 def _rounded_too_much(answer: Cost) -> str | None:
-    hours, cost = (answer.hours, answer.hours_expected), (answer.cost, answer.costs_expected)
+    hours, cost = (answer.hours, *answer.hours_expected), (answer.cost, *answer.costs_expected)
     coarse = not agrees(*hours) and is_coarse(*hours)
     if coarse or (agrees(*hours) and is_coarse(*cost) and not agrees(*cost)):
         return TOO_ROUND
@@ -204,7 +178,7 @@ def _rounded_too_much(answer: Cost) -> str | None:
 
 
 def _hours_unclear(answer: Cost) -> str | None:
-    if agrees(answer.hours, answer.hours_expected):
+    if agrees(answer.hours, *answer.hours_expected):
         return None
     return (
         "The hours do not follow from the record. Its median generation speed is "
