@@ -66,7 +66,7 @@ def layer_tensors(blueprint: Blueprint) -> tuple[TensorSpec, ...]:
 
 
 def layer_period(blueprint: Blueprint) -> int:
-    """After how many layers their kinds repeat (shapes, sliding windows): 6 for Gemma 3, 1 for most models."""
+    """After how many layers their kinds repeat (shapes, sliding windows): 6 for Gemma 3, 1 for most."""
     total = main_layers(blueprint)
     layers = _by_layer(blueprint)[:total]
     windows = layer_windows(blueprint, total)
@@ -85,7 +85,8 @@ def _by_layer(blueprint: Blueprint) -> list[Layer]:
             layers[int(match[1])][match[2]] = spec
     if len(layers) < main_layers(blueprint):
         raise LabError(
-            f"The model's description says {blueprint.n_layers:,} layers, but it has tensors for {len(layers):,}.",
+            f"The model's description says {blueprint.n_layers:,} layers, but has tensors "
+            f"for {len(layers):,}.",
             "Check the file, or choose another model.",
         )
     return [layers[index] for index in sorted(layers)]
@@ -94,8 +95,8 @@ def _by_layer(blueprint: Blueprint) -> list[Layer]:
 def _places(blueprint: Blueprint, by_layer: list[Layer], layers: int, total: int) -> list[int]:
     """For each layer of the shallow model, the layer whose place it takes.
 
-    llama.cpp knows the kind of a layer by its number (every sixth without a window, the first three dense), so
-    the shallow model takes the first layers; of leading dense ones, as many as keep the proportion.
+    llama.cpp knows the kind of a layer by its number (every sixth without a window, the first three dense).
+    So the shallow model takes the first layers; of leading dense ones, as many as keep the proportion.
     """
     dense = blueprint.number(_LEADING_DENSE, 0)
     kept = min(dense, max(1, round(dense * layers / total)))

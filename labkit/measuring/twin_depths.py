@@ -13,7 +13,8 @@ from labkit.models.storage import free_bytes
 from labkit.models.twin_file import MARGIN_BYTES
 from labkit.units import GIB, MIB, format_bytes
 
-#: A twin up to this size is written and measured in minutes: no need to extrapolate, or the deeper of the two.
+#: A twin up to this size is written and measured in minutes: no need to extrapolate, or the deeper of the
+#: two.
 _DEEP_BYTES = 2 * GIB
 _DEEP_BYTES_QUICK = 512 * MIB
 #: the deeper twin may be this many times as large as the other, even beyond that
@@ -21,7 +22,8 @@ _LEVER = 2.5
 #: A twin this many times larger than the cache next to memory comes from memory for every token.
 FAR_LARGER = 4
 _CACHE_UNLESS_KNOWN = 64 * MIB
-#: The most of the available memory that weights may take; llama.cpp may keep a second, rearranged copy of them.
+#: The most of the available memory that weights may take; llama.cpp may keep a second, rearranged copy of
+#: them.
 _MEMORY_SHARE = 0.35
 
 
@@ -64,7 +66,7 @@ def choose_depths(whole: Blueprint) -> tuple[int, int]:
 
 
 def swept_bytes(blueprint: Blueprint) -> int:
-    """Bytes of weights that a long answer reads again and again: all but a token embedding that is looked up."""
+    """Bytes of weights that a long answer reads again and again: all but an embedding that is looked up."""
     lookup = 0 if blueprint.tied_embeddings else blueprint.tensor("token_embd.weight").n_bytes
     return blueprint.tensor_bytes - lookup
 
@@ -78,7 +80,7 @@ def cache_warning(blueprint: Blueprint, cache_bytes: int | None) -> str:
         return ""
     return (
         f"The smaller twin reads {format_bytes(size)}, less than {FAR_LARGER} times the processor's cache "
-        f"({format_bytes(cache_bytes)}). Part of it may stay there, and the whole model seem faster than it is."
+        f"({format_bytes(cache_bytes)}). Part of it may stay there, and the model seem faster than it is."
     )
 
 

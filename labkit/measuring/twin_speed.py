@@ -87,14 +87,14 @@ class TwinSpeed(Result):
     def notes(self) -> list[str]:
         lines = [
             *self.warnings,
-            "No weights of the model were used: a twin has its architecture, sizes and tensor types, and random "
-            "weights. Its speed and its memory are real; what it writes is noise.",
+            "No weights of the model were used: a twin has its architecture, sizes and tensor types, and "
+            "random weights. Its speed and its memory are real; what it writes is noise.",
         ]
         if self.is_extrapolated:
             first, second = self.depths
             lines.append(
-                f"Twins with {first} and {second} of the {self.model['layers']} layers were measured in turn; the "
-                "speed is that of the straight line through both, the ± its scatter from round to round."
+                f"Twins with {first} and {second} of the {self.model['layers']} layers were measured in "
+                "turn; the speed is that of the straight line through both, the ± its scatter between rounds."
             )
         if self.settings.get("quick"):
             lines.insert(0, "Quick run (LABKIT_QUICK): fewer tokens and runs than usual.")
@@ -223,7 +223,7 @@ def _on_the_line(seconds: list[list[float]], works: list[float]) -> Spread:
     shallower, deeper = seconds
     if statistics.median(deeper) <= statistics.median(shallower):
         raise LabError(
-            "The deeper twin was not slower than the shallow one: something else slowed the machine meanwhile.",
+            "The deeper twin was not slower than the shallow one: something else slowed the machine.",
             "Close other programs and notebooks, then measure again.",
         )
     lever = (whole - first) / (second - first)

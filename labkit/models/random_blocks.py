@@ -21,21 +21,22 @@ from labkit.estimating.blueprint import TYPES_BY_NAME
 if TYPE_CHECKING:
     import numpy as np
 
-#: A pool of blocks is about this large: it stays in the processor's cache while it is written again and again.
+#: A pool of blocks is about this large: it stays in the processor's cache while it is written again and
+#: again.
 _POOL_BYTES = 1 << 20
-# Scales scatter as in real models, for a reason: on x86 llama.cpp looks a block's scale up in a table of all f16
-# numbers, 256 KiB. With scales that lie close together, the part of it in use would stay in the fastest cache and
-# a twin generate up to a tenth faster than its model; with too many different ones, slower.
-#: Standard deviation of a scale's logarithm within a row, and of the rows' own. Seen in SmolLM2-135M: 0.18 within
-#: a row everywhere (as for the largest of 32 normal numbers), rows 0.09 to 0.18 in the feed-forward blocks; in
-#: the embeddings both twice as large.
+# Scales scatter as in real models, for a reason: on x86 llama.cpp looks a block's scale up in a table of all
+# f16 numbers, 256 KiB. With scales that lie close together, the part of it in use would stay in the fastest
+# cache and a twin generate up to a tenth faster than its model; with too many different ones, slower.
+#: Standard deviation of a scale's logarithm within a row, and of the rows' own. Seen in SmolLM2-135M: 0.18
+#: within a row everywhere (as for the largest of 32 normal numbers), rows 0.09 to 0.18 in the feed-forward
+#: blocks; in the embeddings both twice as large.
 _LOG_STD, _LOG_STD_ROWS, _BLOCKS_PER_ROW = 0.19, 0.17, 32
 #: cut off at so many standard deviations
 _LOWEST, _HIGHEST = -2.5, 2.5
 #: likewise the smallest and the largest weight of a block around their middle
 _LOG_STD_EXTREMES = 0.13
-#: f16 of which even the scatter is normal and finite
-_SMALLEST_SCALE = 2.0**-14 * 2
+#: the smallest f16 that is normal, and one of which even the scatter is finite
+_SMALLEST_SCALE = 2.0**-14
 _LARGEST_SCALE = 65504 / 4
 
 
@@ -65,8 +66,8 @@ def block_pool(type_name: str, std: float, seed: int, *, spread: float = 1.0) ->
     """Random blocks whose weights have about the standard deviation `std`: uint8 (n_blocks, block_bytes).
 
     Their number is prime, so that rows of a matrix that are taken from the pool one after the other, over and
-    over, are not equal. `spread` says how far scales scatter: 1 as in most matrices, 2 as in embeddings. Raises
-    LabError for a type that no model file stores.
+    over, are not equal. `spread` says how far scales scatter: 1 as in most matrices, 2 as in embeddings.
+    Raises LabError for a type that no model file stores.
     """
     import numpy as np
 
@@ -90,7 +91,8 @@ def block_pool(type_name: str, std: float, seed: int, *, spread: float = 1.0) ->
     if type_name == "IQ1_M":
         return _with_split_scale(blocks, drawn)
     for (offset, _), values in zip(kind.scales, _scales(kind, random, drawn), strict=True):
-        blocks[:, offset : offset + 2] = values.astype("<f2").view(np.uint8).reshape(n, 2)
+        normal = np.copysign(np.maximum(np.abs(values), _SMALLEST_SCALE), values)
+        blocks[:, offset : offset + 2] = normal.astype("<f2").view(np.uint8).reshape(n, 2)
     return blocks
 
 
@@ -145,7 +147,7 @@ def _small_floats(type_name: str, random: np.random.Generator, n: int, std: floa
     exponent = round(math.log2(std / 2.93))  # 2.93: their root mean square
     if type_name == "MXFP4":  # a power of two, biased by 127
         blocks[:, 0] = np.clip(127 + exponent + random.integers(-1, 2, n), 64, 190)
-    else:  # four of them: exponent of four bits, biased by 7, above three bits of mantissa; 1 to 14 are normal
+    else:  # four of them: exponent of four bits, biased by 7, above three of mantissa; 1 to 14 are normal
         exponents = np.clip(7 + exponent + random.integers(-1, 2, (n, 4)), 1, 14)
         blocks[:, :4] = exponents << 3 | random.integers(0, 8, (n, 4))
     return blocks

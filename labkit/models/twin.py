@@ -1,8 +1,8 @@
 """Twins: a GGUF file of exactly some model's architecture, with random weights, written here in seconds.
 
-The speed of a model and the memory that it takes depend on its tensors' shapes and types, not on their values.
-So a twin answers "how fast would this model run here?" before anything is downloaded. What it writes is
-noise. Taught in chapters 2 and 3.
+The speed of a model and its memory depend on its tensors' shapes and types, not on their values. So a twin
+answers "how fast would this model run here?" before anything is downloaded. What it writes is noise.
+Taught in chapters 2 and 3.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def twin(
     Parameters
     ----------
     source : a name of the catalogue, a `config.json`, a `.gguf` file, a repository on the hub, a Blueprint.
-    quant : the mixture, as `llama-quantize` names it, such as "Q4_K_M". None: the types of a quantized file or of
-        a Blueprint as they are, else Q4_K_M.
+    quant : the mixture, as `llama-quantize` names it, such as "Q4_K_M". None: the types of a quantized file
+        or of a Blueprint as they are, else Q4_K_M.
     layers : so many layers in place of all: a shallow twin, of a model that is too large.
     out : write this file, and keep nothing in the cache.
 

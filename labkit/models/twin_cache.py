@@ -156,9 +156,9 @@ def _remove_leftovers() -> None:
 
     for part in folder().glob(".*.part"):
         path = part.with_name(part.name.removeprefix(".").removesuffix(".part"))
-        with contextlib.suppress(OSError, filelock.Timeout, NotImplementedError):
-            with filelock.FileLock(str(_lock_path(path)), timeout=0):
-                part.unlink(missing_ok=True)
+        lock = filelock.FileLock(str(_lock_path(path)), timeout=0)
+        with contextlib.suppress(OSError, filelock.Timeout, NotImplementedError), lock:
+            part.unlink(missing_ok=True)
 
 
 def _record_path(path: Path) -> Path:

@@ -89,7 +89,10 @@ def _shallower(blueprint: Blueprint, room: int) -> str:
     fits = int((room - rest) // per_layer) if per_layer else 0
     if not 1 <= fits < total:
         return "Choose a smaller quantization or model. "
-    return f"Make a shallow twin: `layers={fits}` fits, and `lk.bench_twin` tells the whole model's speed from two. "
+    return (
+        f"Make a shallow twin: `layers={fits}` fits, and `lk.bench_twin` tells the whole model's speed "
+        "from two. "
+    )
 
 
 def disk_problem(error: OSError, folder: Path, total: int) -> LabError:

@@ -1,4 +1,6 @@
-"""Several model files in one fresh process, each run in its turn: what slows the machine slows all of them.
+"""Several model files in one fresh process that take turns: what slows the machine slows all of them.
+
+They take turns prompt by prompt, and in generation token by token, each time in another order.
 
     python -m tests.benchmarks.in_turn '{"paths": [...], "prompt": 64, "generate": 16, "rounds": 10, ...}'
 
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import gc
 import json
+import random
 import subprocess
 import sys
 import time
@@ -36,20 +39,23 @@ def _measure(job: dict[str, Any]) -> Seconds:
     engines = [Engine(Path(path), threads=job["threads"], gpu_layers=0) for path in job["paths"]]
     gc.collect()
     gc.disable()
+    order = random.Random(0)
     seconds: Seconds = {}
     for test in TESTS:
         n_tokens = job["prompt" if test == "pp" else "generate"]
+        turns = [n_tokens] if test == "pp" else [1] * n_tokens
         contexts = [engine.context(n_tokens) for engine in engines]
         values: list[list[float]] = [[] for _ in engines]
         for number in range(job["rounds"] + 1):
-            for i in range(len(engines)):
-                at = (i + number) % len(engines)
-                tokens, context = engines[at].random_tokens(n_tokens), contexts[at]
+            for context in contexts:
                 context.clear()
-                start = clock()
-                context.prompt_ns(tokens) if test == "pp" else context.generate_ns(tokens)
-                if number:  # the first round warms up
-                    values[at].append((clock() - start) / n_tokens)
+            for n in turns:
+                for at in order.sample(range(len(engines)), len(engines)):
+                    tokens, context = engines[at].random_tokens(n), contexts[at]
+                    start = clock()
+                    context.prompt_ns(tokens) if test == "pp" else context.generate_ns(tokens)
+                    if number:  # the first round warms up
+                        values[at].append((clock() - start) / n)
         for context in contexts:
             context.close()
         seconds[test] = values

@@ -1,15 +1,15 @@
 """Is a twin as fast as the model? Does the line through two depths give the whole?
 
-    python -m tests.benchmarks.twin_speed [real] [depths] [writing] [--model GGUF ...] [--copies 5] [--rounds 10]
-                                          [--threads N] [-p 128] [-n 32] [--processor-time]
+    python -m tests.benchmarks.twin_speed [real] [depths] [writing] [--model GGUF ...] [--copies 4]
+                                          [--rounds 5] [--threads N] [-p 128] [-n 32] [--processor-time]
 
-real     tokens/s of a twin over the real model's, same tensor types. A copy of the model, its twin and another
-         copy take turns in one process; the second ratio (A/A) is the scatter when nothing differs.
+real     tokens/s of a twin over the real model's, same tensor types. A copy of the model, its twin and
+         another copy take turns in one process; the second ratio (A/A) is the scatter when nothing differs.
 depths   the speed on the straight line through two shallow twins over that of the whole twin, likewise in
          turns: a dense model, a mixture of experts, one with sliding windows.
 writing  how long it takes to write a twin of 1.2 billion parameters in Q4_0, with its hash, to the disk.
 
-`--processor-time` reads the time that the process computed instead of the clock: with `--threads 1` that holds
+`--processor-time` reads the time that the process computed, not the clock: with `--threads 1` that holds
 even while other programs compute. Without --model: the course's small model.
 """
 
@@ -46,8 +46,8 @@ def real_against_twin(path: Path, arguments: argparse.Namespace) -> bool:
     """Prints twin over real; True when it is within 5 % for both tests.
 
     Where the pages of a file lie in memory changes its speed by up to 10 %, even that of a copy of the same
-    file. So for each of `--copies` times the model is copied twice and its twin is written, and a fresh process
-    loads all three.
+    file. So for each of `--copies` times the model is copied twice and its twin is written, and a fresh
+    process loads all three.
     """
     seconds: Seconds = {test: [[], [], []] for test in TESTS}
     for _ in range(arguments.copies):
@@ -133,8 +133,8 @@ def main() -> None:
     parser.add_argument("--model", type=Path, action="append")
     parser.add_argument("--name", action="append", choices=list(WHOLE_MODELS))
     parser.add_argument("--quant", default="Q4_K_M")
-    parser.add_argument("--copies", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--copies", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=limits.default_threads())
     parser.add_argument("-p", "--prompt", type=int, default=128)
     parser.add_argument("-n", "--generate", type=int, default=32)

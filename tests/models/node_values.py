@@ -14,7 +14,7 @@ from labkit.models import native
 
 _F32, _I32 = 0, 26
 _SMALLEST_NORMAL = np.finfo(np.float32).tiny
-#: offsets in the struct ggml_tensor (ggml.h): the type comes first, then lengths and strides of four dimensions
+#: offsets in the struct ggml_tensor (ggml.h): the type first, then lengths and strides of four dimensions
 _LENGTHS, _STRIDES = 16, 48
 
 

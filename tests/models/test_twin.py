@@ -69,7 +69,7 @@ def test_every_type_computes_ordinary_numbers(type_name: str) -> None:
 #: shapes that llama.cpp loads but stops on when it computes
 RUNNABLE = {
     "llama4": {"num_hidden_layers": 4},  # every fourth layer is one without rotated positions: it needs one
-    "gemma4-small": {"num_hidden_layers": 12, "num_kv_shared_layers": 6},  # each needs one of its kind to share
+    "gemma4-small": {"num_hidden_layers": 12, "num_kv_shared_layers": 6},  # one of each kind to share
 }
 
 
