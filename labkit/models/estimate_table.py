@@ -48,7 +48,7 @@ def estimate_table(e: Estimate) -> Table:
         f"{e.title} in {e.quantization}",
         ["Quantity", "Value", "How"],
         rows,
-        [f"Read: {e.read}.", *_about_the_file(e), *e.notes],
+        [f"Read: {e.read}.", *_about_the_file(e), *_about_copies(e), *e.notes],
         folded_title="Its parts, and the usual quantizations",
         folded=[*_parts(e), *_quantizations(e)],
         text_width=130,
@@ -78,6 +78,16 @@ def _short(how: str) -> str:
 def _about_the_file(e: Estimate) -> list[str]:
     how = e.how["file_bytes"]
     return [] if len(how) <= _LONGEST_HOW else [f"Of the file, besides the tensors: {how}."]
+
+
+def _about_copies(e: Estimate) -> list[str]:
+    if e.resident_bytes <= e.total_bytes or not e.repacked_bytes:
+        return []
+    return [
+        f"A monitor shows more than that: {format_bytes(e.repacked_bytes)} of weights are there twice, since "
+        "llama.cpp copies them into an order that this processor likes. The system drops the originals when "
+        "memory gets short."
+    ]
 
 
 def _fallbacks(e: Estimate) -> str:
