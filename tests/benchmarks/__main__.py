@@ -26,15 +26,17 @@ def main() -> None:
     good = []
     print("# import labkit\n")
     good.append(import_time.print_table(20))
-    chapter = _ROOT / "course" / "19_open_vs_closed.ipynb"
-    print(f"\n# peak memory of {chapter.name}\n", flush=True)
-    good.append(_run("tests.benchmarks.chapter_memory", str(chapter)))
+    for chapter in sorted((_ROOT / "course").glob("*.ipynb")):
+        print(f"\n# peak memory of {chapter.name}\n", flush=True)
+        good.append(_run("tests.benchmarks.chapter_memory", str(chapter)))
     print("\n# estimates against published files, llama.cpp and other tools\n", flush=True)
     good.append(_run("tests.benchmarks.estimates_against_peers"))
     print("\n# KV cache and compute buffer against llama.cpp\n", flush=True)
     good.append(_run("tests.benchmarks.buffers_against_llama"))
     print("\n# resident memory of real runs against the prediction\n", flush=True)
     good.append(_run("tests.benchmarks.resident_memory", "--quick"))
+    print("\n# twins against real models, and two depths against the whole\n", flush=True)
+    good.append(_run("tests.benchmarks.twin_speed", "--threads", "1"))
     print("\n# download over loopback against curl\n", flush=True)
     good.append(_run("tests.benchmarks.download_speed"))
     print("\n# downloads killed and resumed\n", flush=True)
