@@ -8,13 +8,10 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-_STYLE = "text-align:left;vertical-align:top;white-space:normal;max-width:34em"
 #: A date or a number on two lines is hard to read.
 _SHORT = re.compile(r"[\d.,:-]+\Z")
-_SHORT_STYLE = "text-align:left;vertical-align:top;white-space:nowrap"
-#: Numbers with their unit stand at the right, so that sizes compare down a column; dates do not.
+#: a number, perhaps with its unit
 _NUMBER = re.compile(r"[-+−]?[\d,]+(\.\d+)?( ?(%|[KMGT]i?B|bytes?|tokens/s|[a-z]{1,2}|[KMBT]))?\Z")
-_NUMBER_STYLE = "text-align:right;vertical-align:top;white-space:nowrap"
 
 
 @dataclass
@@ -47,29 +44,28 @@ class Table:
             return f'<a href="{html.escape(self.links[str(value)], quote=True)}">{text}</a>'
         return text
 
-    def _row(self, row: Sequence[object], styles: Sequence[str]) -> str:
-        styles = [
-            _SHORT_STYLE if style == _STYLE and _SHORT.match(str(value)) else style
-            for style, value in zip(styles, row, strict=True)
-        ]
-        first, *rest = zip(styles, row, strict=True)
-        head = f'<th scope="row" style="{first[0]};font-weight:normal">{self._cell(first[1])}</th>'
-        cells = "".join(f'<td style="{style}">{self._cell(value)}</td>' for style, value in rest)
+    def _row(self, row: Sequence[object], sides: Sequence[str]) -> str:
+        first, *rest = (
+            (_style(side, str(value)), self._cell(value)) for side, value in zip(sides, row, strict=True)
+        )
+        head = f'<th scope="row" style="{first[0]};font-weight:normal">{first[1]}</th>'
+        cells = "".join(f'<td style="{style}">{cell}</td>' for style, cell in rest)
         return f"<tr>{head}{cells}</tr>"
 
-    def _column_style(self, index: int) -> str:
+    def _side(self, index: int) -> str:
+        """Where a column's text stands: numbers at the right, so that sizes compare down the column."""
         cells = [str(row[index]) for row in self.rows if str(row[index])]
         # The first column names its row, whatever it holds.
-        numbers = index and cells and all(_NUMBER.match(cell) for cell in cells)
-        return _NUMBER_STYLE if numbers else _STYLE
+        numbers = index and cells and all(map(_NUMBER.match, cells))
+        return "right" if numbers else "left"
 
     def _repr_html_(self) -> str:
-        styles = [self._column_style(index) for index in range(len(self.columns))]
+        sides = [self._side(index) for index in range(len(self.columns))]
         head = "".join(
-            f'<th scope="col" style="{style.replace("nowrap", "normal")}">{html.escape(name)}</th>'
-            for style, name in zip(styles, self.columns, strict=True)
+            f'<th scope="col" style="{_style(side, name)}">{html.escape(name)}</th>'
+            for side, name in zip(sides, self.columns, strict=True)
         )
-        body = "".join(self._row(row, styles) for row in self.rows)
+        body = "".join(self._row(row, sides) for row in self.rows)
         notes = "".join(f'<p style="margin:.3em 0;font-size:.9em">{html.escape(n)}</p>' for n in self.notes)
         return (
             f'<table><caption style="text-align:left;caption-side:top;font-weight:bold;padding:.3em 0">'
@@ -103,3 +99,9 @@ class Table:
         if self.folded:
             lines += ["", f"{self.folded_title}:", *(f"- {line}" for line in self.folded)]
         return "\n".join(lines)
+
+
+def _style(side: str, text: str) -> str:
+    short = _SHORT.match(text) or _NUMBER.match(text)
+    wrapping = "white-space:nowrap" if short else "white-space:normal;max-width:34em"
+    return f"text-align:{side};vertical-align:top;{wrapping}"
