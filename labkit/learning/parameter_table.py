@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,7 @@ def parameter_table(source: SourceLike) -> Table:
         for kind in _kinds(blueprint.tensors)
     ]
     rows.append(["in all", "", "", f"{blueprint.parameters:,}"])
-    title = blueprint.title or "this model"
+    title = "this configuration" if isinstance(source, Mapping) else blueprint.title or "this model"
     return Table(f"The parameters of {title}", ["what", "rows × columns", "times", "parameters"], rows)
 
 

@@ -18,6 +18,7 @@ from labkit.measuring.size_run import SizeRecord, measure_sizes
 from labkit.models.gguf import read_gguf_header
 from labkit.models.source import blueprint_of
 from labkit.units import GIB, MIB
+from tests.learning.verdicts import assert_told
 
 RIGHT = {
     "mistral_file_gb": 7.71,
@@ -101,8 +102,7 @@ def test_each_slip_has_its_own_hint(card, what, wrong, mistake):
     if mistake == "half-the-context" and card.key == "qwen":  # within the tolerance: nobody is told off
         assert verdict.correct
         return
-    assert verdict.verdict == "not yet" and verdict.points == 5
-    assert verdict.mistake == (mistake or key.replace("_", "-"))
+    assert_told(verdict, mistake or key.replace("_", "-"), points=5)
     assert verdict.hint.startswith(card.name)
 
 
@@ -130,8 +130,7 @@ def test_slips_of_one_model():
     ],
 )
 def test_a_wrong_form_gets_a_sentence(answer, words):
-    verdict = check("ch01-three-cards", answer)
-    assert verdict.mistake == "form" and words in verdict.hint
+    assert_told(check("ch01-three-cards", answer), "form", words)
 
 
 # ---------------------------------------------------------------- your own file
@@ -178,9 +177,7 @@ def test_bits_and_times_follow_from_the_record(bits, times):
     ],
 )
 def test_each_slip_of_the_second_exercise(bits, times, mistake):
-    verdict = own(bits, times)
-    assert (verdict.verdict, verdict.mistake) == ("not yet", mistake), verdict
-    assert verdict.points == (0 if (bits, times) == (7.1, 10) else 2)
+    assert_told(own(bits, times), mistake, points=0 if (bits, times) == (7.1, 10) else 2)
 
 
 @pytest.mark.parametrize(
@@ -201,8 +198,7 @@ def test_each_slip_of_the_second_exercise(bits, times, mistake):
     ],
 )
 def test_a_record_that_cannot_be_is_refused(record, words):
-    verdict = own(record=record)
-    assert verdict.mistake == "form" and words in verdict.hint, verdict
+    assert_told(own(record=record), "form", words)
 
 
 def test_a_record_survives_its_text():

@@ -14,6 +14,7 @@ from labkit.learning.exercises.ch02_count import MISTAKES, SMOLLM2, count, draw_
 from labkit.learning.model_config import MEANINGS, model_config
 from labkit.learning.parameter_chart import layer_picture, parameter_chart
 from labkit.learning.parameter_table import parameter_table
+from tests.learning.verdicts import assert_told
 
 COUNT = "ch02-count-parameters"
 TINY = {
@@ -100,8 +101,8 @@ def test_a_function_that_spoils_its_input_is_judged_on_what_it_returns():
 def test_each_mistake_is_recognised_on_any_draw(name):
     for _ in range(5):
         verdict = count_verdict(lambda config: count(config, (name,)))
-        assert (verdict.verdict, verdict.mistake) == ("not yet", name)
-        assert MISTAKES[name] in verdict.hint and verdict.hint.startswith("Wrong on ")
+        assert_told(verdict, name, MISTAKES[name])
+        assert verdict.hint.startswith("Wrong on ")
 
 
 @pytest.mark.parametrize(
@@ -139,8 +140,7 @@ def test_a_hint_gives_no_number_away():
     ],
 )
 def test_other_mistakes_get_told_where_to_look(wrong, words):
-    verdict = count_verdict(wrong)
-    assert verdict.mistake == "elsewhere" and words in verdict.hint
+    assert_told(count_verdict(wrong), "elsewhere", words)
 
 
 @pytest.mark.parametrize(
@@ -161,9 +161,7 @@ def test_other_mistakes_get_told_where_to_look(wrong, words):
     ],
 )
 def test_what_is_no_number_gets_a_sentence(odd, mistake, words):
-    verdict = count_verdict(odd)
-    assert (verdict.verdict, verdict.mistake, verdict.points) == ("not yet", mistake, 0)
-    assert words in verdict.hint
+    assert_told(count_verdict(odd), mistake, words, points=0)
 
 
 def test_the_stub_is_not_answered():
@@ -232,9 +230,7 @@ def test_roundings_are_right(values):
 def test_each_slip_has_its_own_hint_and_the_others_count(place, value, mistake):
     values = list(RIGHT)
     values[place] = value
-    verdict = shares(*values)
-    assert (verdict.verdict, verdict.mistake) == ("not yet", mistake), verdict
-    assert verdict.points == (0 if mistake == "form" else 2)
+    assert_told(shares(*values), mistake, points=0 if mistake == "form" else 2)
 
 
 # ---------------------------------------------------------------- what the chapter shows
@@ -243,6 +239,7 @@ def test_each_slip_has_its_own_hint_and_the_others_count(place, value, mistake):
 def test_the_toy_model_has_584_parameters_as_the_chapter_says():
     table = parameter_table(TINY)
     assert table.rows[-1] == ["in all", "", "", "584"]
+    assert table.caption == "The parameters of this configuration"  # not of "llama", its family
     assert ["K", "8 × 4", "1", "32"] in table.rows
     assert ["embedding", "10 × 8", "1", "80"] in table.rows
     assert count(TINY) == 584

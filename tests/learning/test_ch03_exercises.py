@@ -8,10 +8,10 @@ from labkit import facts
 from labkit.estimating.config import blueprint_from_config
 from labkit.estimating.quantization import bits_per_weight, quantized
 from labkit.learning.exercise import check
-from labkit.learning.exercises import all_exercises
 from labkit.learning.exercises import ch03_mixtral as card
 from labkit.learning.rounding import TOO_ROUND
 from labkit.measuring.trio_record import EXAMPLE
+from tests.learning.verdicts import assert_told, points_of
 
 TOTAL, ACTIVE = 46.702792704, 12.879925248
 GIB = TOTAL * 1e9 * 4.87 / 8 / 2**30
@@ -90,9 +90,7 @@ def test_right_answers_in_every_form(changes):
     ],
 )
 def test_each_mistake_has_its_own_hint(changes, mistake, words):
-    verdict = mixtral(**changes)
-    assert (verdict.verdict, verdict.mistake) == ("not yet", mistake), verdict
-    assert words in verdict.hint
+    assert_told(mixtral(**changes), mistake, words)
 
 
 def test_rounding_is_never_called_a_wrong_formula():
@@ -153,9 +151,7 @@ def test_ratios_from_the_record_are_right(speed, memory):
     ],
 )
 def test_each_slip_with_the_record_has_its_own_hint(speed, memory, mistake, words):
-    verdict = trio(speed, memory)
-    assert (verdict.verdict, verdict.mistake) == ("not yet", mistake), verdict
-    assert words in verdict.hint
+    assert_told(trio(speed, memory), mistake, words)
 
 
 @pytest.mark.parametrize(
@@ -172,8 +168,7 @@ def test_each_slip_with_the_record_has_its_own_hint(speed, memory, mistake, word
     ],
 )
 def test_a_record_that_can_not_be_right_is_a_sentence(record, words):
-    verdict = trio(record=record)
-    assert verdict.verdict == "not yet" and words in verdict.hint, verdict
+    assert_told(trio(record=record), words=words)
 
 
 def test_a_machine_that_shows_no_gain_is_told_where_the_reason_is():
@@ -183,7 +178,7 @@ def test_a_machine_that_shows_no_gain_is_told_where_the_reason_is():
 
 
 def test_points_and_names():
-    assert [(e.name, e.points) for e in all_exercises().values() if e.name.startswith("ch03")] == [
+    assert points_of("ch03") == [
         ("ch03-mixtral", 6),
         ("ch03-your-trio", 4),
     ]

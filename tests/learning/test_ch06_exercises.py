@@ -9,9 +9,9 @@ from labkit.estimating.config import blueprint_from_config
 from labkit.estimating.kv_cache import kv_bytes, kv_bytes_per_token
 from labkit.estimating.quantization import quantized
 from labkit.learning.exercise import check
-from labkit.learning.exercises import all_exercises
 from labkit.learning.exercises import ch06_mistral as card
 from labkit.measuring.memory_record import EXAMPLE
+from tests.learning.verdicts import assert_told, points_of
 
 
 def mistral(**changes):
@@ -78,9 +78,7 @@ def test_right_answers_in_every_form(changes):
     ],
 )
 def test_each_mistake_has_its_own_hint(changes, mistake, words):
-    verdict = mistral(**changes)
-    assert (verdict.verdict, verdict.mistake) == ("not yet", mistake), verdict
-    assert words in verdict.hint
+    assert_told(mistral(**changes), mistake, words)
 
 
 def test_the_first_wrong_number_is_told_and_the_right_ones_count():
@@ -144,9 +142,7 @@ def test_the_slope_and_its_roundings_are_right(measured, computed, tokens):
     ],
 )
 def test_each_slip_has_its_own_hint(changes, mistake, words):
-    verdict = slope(**changes)
-    assert (verdict.verdict, verdict.mistake) == ("not yet", mistake), verdict
-    assert words in verdict.hint
+    assert_told(slope(**changes), mistake, words)
 
 
 @pytest.mark.parametrize(
@@ -165,12 +161,11 @@ def test_each_slip_has_its_own_hint(changes, mistake, words):
     ],
 )
 def test_a_record_that_can_not_be_right_is_a_sentence(record, words):
-    verdict = slope(record=record)
-    assert verdict.verdict == "not yet" and words in verdict.hint, verdict
+    assert_told(slope(record=record), words=words)
 
 
 def test_points_and_names():
-    assert [(e.name, e.points) for e in all_exercises().values() if e.name.startswith("ch06")] == [
+    assert points_of("ch06") == [
         ("ch06-mistral", 6),
         ("ch06-your-slope", 4),
     ]

@@ -11,6 +11,7 @@ from labkit.learning.exercises import all_exercises
 from labkit.learning.exercises.ch19_cards import CARDS, CLOSED, CONSTRAINTS, OPEN, UNDECIDED
 from labkit.learning.rounding import TOO_ROUND
 from labkit.measuring.record import BenchRecord
+from tests.learning.verdicts import assert_told, points_of
 
 CARDS_RIGHT = {
     "needs_open": {"B": "offline", "D": "pinned", "H": "weights"},
@@ -80,9 +81,7 @@ def test_every_constraint_decides_one_card_but_privacy():
     ],
 )
 def test_each_mistake_has_its_own_hint(changes, mistake, words):
-    verdict = cards(**changes)
-    assert (verdict.verdict, verdict.mistake) == ("not yet", mistake)
-    assert words in verdict.hint
+    assert_told(cards(**changes), mistake, words)
 
 
 @pytest.mark.parametrize(
@@ -95,10 +94,10 @@ def test_a_mix_up_of_two_constraints_has_a_hint_of_its_own(card, word, added):
 
 
 def test_each_right_card_is_a_point_so_far_and_the_verdict_waits_for_all():
-    verdict = cards(needs_open={"B": "offline", "D": "weights", "A": "quality"})
-    assert (verdict.verdict, verdict.points) == ("not yet", 3)  # A stands on both sides: it counts on neither
+    # A stands on both sides: it counts on neither
+    assert_told(cards(needs_open={"B": "offline", "D": "weights", "A": "quality"}), points=3)
     verdict = cards(needs_open={"B": "offline", "D": "weights", "H": "pinned"})
-    assert (verdict.verdict, verdict.points) == ("not yet", 4)
+    assert_told(verdict, points=4)
     assert "4 of 6 points so far" in repr(verdict) and "4 of 6 points so far" in verdict._repr_html_()
     everything = {k: c.constraint for k, c in CARDS.items() if c.side == OPEN}
     assert cards(needs_open=everything).points == 5
@@ -176,7 +175,7 @@ def test_two_significant_digits_are_enough(speed, digits):
 )
 def test_rounding_too_much_has_its_own_hint(speed, hours, price):
     verdict = cost(hours, price, record_at(speed))
-    assert (verdict.verdict, verdict.mistake) == ("not yet", "rounded-too-much"), verdict
+    assert_told(verdict, "rounded-too-much")
     assert verdict.hint == TOO_ROUND and "three significant digits" in verdict.hint
 
 
@@ -229,9 +228,7 @@ def test_own_watts_and_price_count():
     ],
 )
 def test_each_slip_has_its_own_hint(hours, price, mistake, words):
-    verdict = cost(hours, price)
-    assert (verdict.verdict, verdict.mistake) == ("not yet", mistake), verdict
-    assert words in verdict.hint
+    assert_told(cost(hours, price), mistake, words)
 
 
 @pytest.mark.parametrize(
@@ -247,9 +244,7 @@ def test_each_slip_has_its_own_hint(hours, price, mistake, words):
     ],
 )
 def test_a_record_that_can_not_be_right_is_a_sentence(record, words):
-    verdict = cost(record=record)
-    assert verdict.verdict == "not yet"
-    assert words in verdict.hint
+    assert_told(cost(record=record), words=words)
 
 
 def test_the_random_weights_model_is_accepted_and_labelled():
@@ -262,7 +257,7 @@ def test_the_random_weights_model_is_accepted_and_labelled():
 
 
 def test_points_and_names():
-    assert [(e.name, e.points) for e in all_exercises().values() if e.name.startswith("ch19")] == [
+    assert points_of("ch19") == [
         ("ch19-three-and-three", 6),
         ("ch19-hours-and-cost", 4),
     ]
