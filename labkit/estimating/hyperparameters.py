@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 
 from labkit.errors import LabError
 
-#: more layers than any real model has: a damaged file may claim four thousand million
-_MOST_LAYERS = 10_000
+#: llama.cpp's own limits: LLAMA_MAX_LAYERS and LLAMA_MAX_EXPERTS in src/llama-hparams.h. A damaged file may
+#: claim four thousand million.
+MOST_LAYERS = 512
+MOST_EXPERTS = 1024
 
 
 class Hyperparameters:
@@ -79,7 +81,7 @@ class Hyperparameters:
         """The whole numbers under `{architecture}.{key}`, one per layer; files store one or a list."""
         value = self.metadata.get(f"{self.architecture}.{key}")
         if not isinstance(value, Sequence) or isinstance(value, str):
-            return [self.number(key, default)] * max(1, min(self.n_layers, _MOST_LAYERS))
+            return [self.number(key, default)] * max(1, min(self.n_layers, MOST_LAYERS))
         numbers = list(value)
         if not numbers or not all(isinstance(n, int) and n >= 0 for n in numbers):
             raise LabError(f"{self._what} has an odd list for {self.architecture}.{key}.", self._cure)

@@ -15,12 +15,13 @@ llama.cpp of llama-cpp-python 0.3.36. Tests compare the figures with what that l
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 
 from labkit.errors import LabError
 from labkit.estimating.blueprint import TYPES_BY_NAME
 from labkit.estimating.gguf_types import TensorType
-from labkit.estimating.hyperparameters import Hyperparameters
+from labkit.estimating.hyperparameters import MOST_LAYERS, Hyperparameters
 from labkit.estimating.recurrent_state import RECURRENT, recurrent_layers, state_bytes_per_layer
 from labkit.estimating.sliding_window import layer_windows
 
@@ -32,7 +33,6 @@ N_BATCH, N_UBATCH = 2048, 512
 
 #: llama.cpp rounds the cells of a cache up to a multiple of this
 _PADDING = 256
-_MOST_LAYERS = 10_000
 _MOST_SEQUENCES = 256
 
 #: they write no text token by token, so they keep nothing
@@ -131,7 +131,7 @@ class _Shape:
     """What the hyperparameters say about each layer."""
 
     def __init__(self, model: Hyperparameters) -> None:
-        if model.n_layers > _MOST_LAYERS:
+        if model.n_layers > MOST_LAYERS:
             raise LabError(
                 f"The model's description asks for {model.n_layers:,} layers.",
                 "No real model has so many: check the file, or choose another model.",
@@ -306,9 +306,33 @@ def _bytes(n_heads: int, dim: int, type_name: str) -> int:
 
 def check_kv_type(name: object) -> str:
     """The name in lower case. Raises LabError when llama.cpp's tools take no such type for the cache."""
-    if isinstance(name, str) and name.lower() in KV_TYPES:
-        return name.lower()
-    raise LabError(f"The KV cache can't be stored as {name!r}.", f"Choose one of {', '.join(KV_TYPES)}.")
+    wanted = name.lower() if isinstance(name, str) else ""
+    if wanted in KV_TYPES:
+        return wanted
+    near = difflib.get_close_matches(wanted, KV_TYPES, n=2)
+    did_you_mean = f"Did you mean {' or '.join(near)}? " if near else ""
+    raise LabError(
+        f"The KV cache can't be stored as {name!r:.40}.",
+        f"{did_you_mean}Choose one of {', '.join(KV_TYPES)}.",
+    )
+
+
+def kv_types(kv_type: str | tuple[str, str]) -> tuple[str, str]:
+    """Types of keys and values: `"q8_0"` → `("q8_0", "q8_0")`, `"q8_0,f16"` → `("q8_0", "f16")`.
+
+    Raises LabError for other types, and for more than two.
+    """
+    parts = kv_type.split(",") if isinstance(kv_type, str) else kv_type
+    if not isinstance(parts, (list, tuple)) or not 1 <= len(parts) <= 2 or not all(map(_is_text, parts)):
+        raise LabError(
+            f"{kv_type!r:.60} is no type of a KV cache.", 'Give one, such as "f16", or two: "q8_0,f16".'
+        )
+    types = [check_kv_type(part.strip()) for part in parts]
+    return types[0], types[-1]
+
+
+def _is_text(part: object) -> bool:
+    return isinstance(part, str) and bool(part.strip())
 
 
 def _kv_type(name: str) -> TensorType:

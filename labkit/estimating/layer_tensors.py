@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from labkit.estimating.blueprint import Blueprint
+from labkit.estimating.hyperparameters import MOST_EXPERTS
 from labkit.estimating.kv_cache import KVLayer
 
 #: fused, separate, latent
@@ -20,8 +21,6 @@ _KNOWN = re.compile(
     r"|ffn_(up|gate|down|gate_up)(_exps|_shexp)?|ffn_gate_inp(_shexp)?|ffn_norm|exp_probs_b|layer_output_\w+"
     r"|rope_\w+|nextn\.\w+)(\.bias)?$"
 )
-#: llama.cpp's LLAMA_MAX_EXPERTS
-_MOST_EXPERTS = 1024
 
 
 @dataclass
@@ -52,7 +51,7 @@ def is_known(blueprint: Blueprint, layers: tuple[KVLayer, ...]) -> bool:
     """Can the graph of this model be built: do all its layers attend, with tensors of known kinds?"""
     tensors = layer_tensors(blueprint)
     n_layers = blueprint.n_layers - blueprint.number("nextn_predict_layers", 0)
-    experts_fit = blueprint.n_experts_used <= blueprint.n_experts <= _MOST_EXPERTS
+    experts_fit = blueprint.n_experts_used <= blueprint.n_experts <= MOST_EXPERTS
     enough = len(layers) >= n_layers and all(index in tensors for index in range(n_layers))
     return experts_fit and enough and all(_layer_is_known(layer) for layer in tensors.values())
 

@@ -8,7 +8,6 @@ drop them and read them again.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -205,9 +204,8 @@ def largest_context(
 
 def _layer_of(spec: TensorSpec, n_layers: int) -> int:
     """The layer that a tensor belongs to; the output comes after the last, the input before the first."""
-    found = re.match(r"blk\.(\d+)\.", spec.name)
-    if found:
-        return int(found[1])
+    if spec.layer is not None:
+        return spec.layer
     return n_layers if spec.name.startswith("output") else -1
 
 

@@ -10,10 +10,10 @@ from labkit import limits
 from labkit.errors import LabError
 from labkit.estimating.blueprint import Blueprint
 from labkit.estimating.fitting import Room
+from labkit.estimating.kv_cache import kv_types as types_of
 from labkit.estimating.memory import estimate_memory
 from labkit.learning.figure import Figure, figure_html, plain_style
 from labkit.models.estimate import in_quantization, longest_context
-from labkit.models.estimate import kv_types as types_of
 from labkit.models.source import Source, SourceLike, open_source
 from labkit.units import GIB, format_bytes
 

@@ -147,7 +147,7 @@ def measure_sizes(file: ModelFile, contexts: Sequence[int] = (512, 8192)) -> Siz
         raise LabError("Two lengths are needed to compare.", "Give two or more, such as (512, 8192).")
     header = read_gguf_header(file.path)
     runs = []
-    with ProgressBar(len(contexts), "run", f"Memory of {file.name}") as bar:
+    with ProgressBar(len(contexts), "run", f"Memory of {file.label}") as bar:
         for context in sorted(contexts):
             runs.append(measure_memory(file, context=context))
             bar.update()

@@ -6,7 +6,6 @@ quantization chooses, how large its buffers are), it is asked, and `how` says wh
 
 from __future__ import annotations
 
-import difflib
 import functools
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from labkit.errors import LabError
 from labkit.estimating.blueprint import Blueprint
 from labkit.estimating.file_size import FileSize, file_size
 from labkit.estimating.gguf_encoding import has_vocabulary
-from labkit.estimating.kv_cache import KV_TYPES, kv_bytes_per_token
+from labkit.estimating.kv_cache import kv_bytes_per_token, kv_types
 from labkit.estimating.memory import estimate_memory, largest_context
 from labkit.estimating.quantization import (
     Fallback,
@@ -225,29 +224,6 @@ def _published_in_mxfp4(found: Source, chosen: Blueprint) -> tuple[str, ...]:
     return ("This model was published with its experts in MXFP4: `MXFP4_MOE` keeps them as they are.",)
 
 
-def kv_types(kv_type: str | tuple[str, str]) -> tuple[str, str]:
-    """`"q8_0"` → `("q8_0", "q8_0")`, `"q8_0,f16"` → `("q8_0", "f16")`. Raises LabError for other types."""
-    parts = kv_type.split(",") if isinstance(kv_type, str) else kv_type
-    if not isinstance(parts, (list, tuple)) or not 1 <= len(parts) <= 2 or not all(map(_is_text, parts)):
-        raise LabError(
-            f"{kv_type!r:.60} is no type of a KV cache.", 'Give one, such as "f16", or two: "q8_0,f16".'
-        )
-    types = [part.strip().lower() for part in parts]
-    unknown = [kv_type for kv_type in types if kv_type not in KV_TYPES]
-    if unknown:
-        near = difflib.get_close_matches(unknown[0], KV_TYPES, n=2)
-        did_you_mean = f"Did you mean {' or '.join(near)}? " if near else ""
-        raise LabError(
-            f"The KV cache can't be stored as {unknown[0]!r:.40}.",
-            f"{did_you_mean}Choose one of {', '.join(KV_TYPES)}.",
-        )
-    return types[0], types[-1]
-
-
-def _is_text(part: object) -> bool:
-    return isinstance(part, str) and bool(part.strip())
-
-
 def check_numbers(**numbers: int) -> None:
     """Raises LabError for what is no number of tokens or of sequences."""
     for name, value in numbers.items():
@@ -261,7 +237,8 @@ def check_numbers(**numbers: int) -> None:
 def _layers_on_gpu(gpu_layers: int, blueprint: Blueprint) -> int:
     if isinstance(gpu_layers, bool) or not isinstance(gpu_layers, int) or gpu_layers < -1:
         raise LabError(
-            f"`gpu_layers` must be a whole number, not {gpu_layers!r:.40}.", "0 is none, -1 is all of them."
+            f"`gpu_layers` must be a whole number from -1 up, not {gpu_layers!r:.40}.",
+            "0 is none, -1 is all of them.",
         )
     everything = blueprint.n_layers + 1  # llama.cpp counts the output as one more
     return everything if gpu_layers == -1 else min(gpu_layers, everything)

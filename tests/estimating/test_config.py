@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from labkit.errors import LabError
-from labkit.estimating.architectures.hf_config import MOST_LAYERS
 from labkit.estimating.blueprint import Blueprint
 from labkit.estimating.config import blueprint_from_config, supported_model_types
+from labkit.estimating.hyperparameters import MOST_LAYERS
 from tests.estimating.configs import DEEPSEEK, SMALL, Config, config, nested
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from labkit.errors import LabError
+from labkit.estimating.kv_cache import kv_types
 from labkit.estimating.quantization import QUANTIZATIONS, quantized
 from labkit.models.buffers_by_llama import buffers_by_llama
 from labkit.models.engine import quantized_by_llama
-from labkit.models.estimate import estimate, kv_types
+from labkit.models.estimate import estimate
 from labkit.models.model_file import ModelFile
 from labkit.models.source import open_source
 from labkit.units import MIB, format_bytes

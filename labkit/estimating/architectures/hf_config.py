@@ -8,10 +8,8 @@ from typing import Any
 
 from labkit.errors import LabError
 from labkit.estimating.architectures.hf_defaults import AUTO
+from labkit.estimating.hyperparameters import MOST_EXPERTS, MOST_LAYERS
 
-#: llama.cpp's own limits: LLAMA_MAX_LAYERS and LLAMA_MAX_EXPERTS in src/llama-hparams.h
-MOST_LAYERS = 512
-MOST_EXPERTS = 1024
 #: sizes are 32-bit numbers in a GGUF file and in llama.cpp
 _MOST = 2**31 - 1
 

@@ -31,9 +31,10 @@ from labkit.estimating.architectures.dense import (
     rotary_dims,
 )
 from labkit.estimating.architectures.family import Architecture
-from labkit.estimating.architectures.hf_config import MOST_LAYERS, HFConfig, finite
+from labkit.estimating.architectures.hf_config import HFConfig, finite
 from labkit.estimating.architectures.metadata import common_keys
 from labkit.estimating.architectures.rope import rope_parameters
+from labkit.estimating.hyperparameters import MOST_LAYERS
 
 SIGMOID = 2
 
