@@ -1,5 +1,6 @@
 # make lab     set up, run and measure a small model, open JupyterLab
 # make test    set up, check the code and the notebooks, run all tests
+# make pocket  set up, with PyTorch; train the pocket models anew
 #
 # make setup   the half that both share        make lab BROWSER=no    stop before the browser
 # make lab GPU=cuda|metal|vulkan|hip|cpu       which llama.cpp        PREBUILT=yes  upstream's wheel
@@ -24,7 +25,7 @@ UV := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes 
 EXTRAS := --extra server --extra build --no-emit-package llama-cpp-python
 
 .DEFAULT_GOAL := lab
-.PHONY: lab test setup notebooks lock benchmarks clean
+.PHONY: lab test pocket setup notebooks lock benchmarks clean
 
 setup:
 	@$(SETUP)
@@ -40,6 +41,10 @@ test:
 	$(BIN)/codespell
 	$(BIN)/python -m pytest $(PYTEST)
 
+pocket:
+	@$(SETUP) --train
+	$(BIN)/python -m labkit.pocket
+
 notebooks:
 	@$(SETUP) --test
 	$(BIN)/python course/build.py
@@ -52,6 +57,7 @@ lock:
 	$(UV) --no-deps requirements/llama-cpp.in -o requirements/llama-cpp.lock
 	$(UV) pyproject.toml $(EXTRAS) -o requirements/lab.lock
 	$(UV) pyproject.toml $(EXTRAS) --extra test -c requirements/lab.lock -o requirements/test.lock
+	$(UV) requirements/train.in -c requirements/test.lock -o requirements/train.lock
 	$(BIN)/python binder/make_requirements.py
 
 benchmarks:

@@ -52,6 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="labkit.bootstrap", description=__doc__.splitlines()[0])
     parser.add_argument("--test", action="store_true", help="also what authors and the tests need")
+    parser.add_argument("--train", action="store_true", help="also what training a model needs: PyTorch")
     parser.add_argument(
         "--gpu", metavar="KIND", help="llama.cpp for: cpu, cuda, metal, vulkan, hip, portable"
     )
@@ -95,12 +96,19 @@ class Setup:
         recorded = self.finished.get("llama.cpp") or {}
         self.build = llama_build.choose(options.gpu, options.prebuilt, recorded.get("build"))
         self.lock_file = REQUIREMENTS / ("test.lock" if options.test else "lab.lock")
+        self.training = options.train or options.test  # training has tests as well
 
     # --- what is finished ---------------------------------------------------------------------------------
 
     def is_finished(self) -> bool:
         return self._environment_is_whole() and not any(
-            (self._packages_missing(), self._llama_missing(), self._clone_missing(), self._bytecode_missing())
+            (
+                self._packages_missing(),
+                self._llama_missing(),
+                self._training_missing(),
+                self._clone_missing(),
+                self._bytecode_missing(),
+            )
         )
 
     def _environment_is_whole(self) -> bool:
@@ -132,6 +140,12 @@ class Setup:
         there = any(name.startswith("llama_cpp_python-") for name in self.environment.distributions())
         return not there or self.finished.get("llama.cpp") != self._llama_key()
 
+    def _training_missing(self) -> bool:
+        from labkit.installing import training_packages
+
+        kept = self.finished.get("training")
+        return self.training and training_packages.are_missing(self.environment, kept, REQUIREMENTS)
+
     def _clone_key(self) -> str:
         from labkit.installing.steps import digest
 
@@ -150,6 +164,12 @@ class Setup:
 
     # --- the steps ----------------------------------------------------------------------------------------
 
+    def _title(self, step: str, detail: str = "") -> str:
+        """`'[3/5] llama.cpp (cpu)'`: which of the steps it is, and its name."""
+        training = ["PyTorch"] if self.training else []
+        steps = ["Python environment", "Packages", "llama.cpp", *training, "labkit", "Bytecode"]
+        return f"[{steps.index(step) + 1}/{len(steps)}] {step}{detail}"
+
     def run(self) -> None:
         self._preflight()
         self.log.parent.mkdir(exist_ok=True)
@@ -161,6 +181,8 @@ class Setup:
             self._install_packages()
         if self._llama_missing():
             self._install_llama()
+        if self._training_missing():
+            self._install_training_packages()
         if self._clone_missing():
             self._install_clone()
         if self._bytecode_missing():
@@ -192,7 +214,7 @@ class Setup:
         if os.path.lexists(self.prefix):
             print(f"The environment in {self.prefix.name} is incomplete, moved or broken: making it anew.")
             environment.remove(self.prefix)
-        status = StatusLine("[1/5] Python environment")
+        status = StatusLine(self._title("Python environment"))
         self.environment = environment.create(self.prefix)
         self.finished = steps.FinishedSteps(self.prefix)
         status.done(f"{self.prefix.name}, Python {self.environment.version}")
@@ -203,15 +225,18 @@ class Setup:
         self.finished.forget("packages", "bytecode")
         self._remove_half_installed()
         options = ["--no-deps", "--no-compile", "--require-hashes"]
-        self._pip("[2/5] pip", ["install", *options, "-r", str(REQUIREMENTS / "pip.lock")])
-        self._pip("[2/5] Packages", ["install", *options, "-r", str(self.lock_file)])
+        title = self._title("Packages")
+        self._pip(f"{title}: pip", ["install", *options, "-r", str(REQUIREMENTS / "pip.lock")])
+        self._pip(title, ["install", *options, "-r", str(self.lock_file)])
         done = {self.lock_file.stem: self._packages_key(self.lock_file)}
         if self.options.test:  # the test lock holds everything that the lab lock holds, in the same versions
             done["lab"] = self._packages_key(REQUIREMENTS / "lab.lock")
         elif kept.get("lab") == done["lab"]:
             done = {**kept, **done}
-        own = ("llama_cpp_python-", "understanding_ai_models-")
-        names = sorted(name for name in self.environment.distributions() if not name.startswith(own))
+        others = ("llama_cpp_python-", "understanding_ai_models-", "torch-")  # each of a step of its own
+        training = set((self.finished.get("training") or {}).get("distributions", []))
+        there = self.environment.distributions() - training
+        names = sorted(name for name in there if not name.startswith(others))
         self.finished.finish("packages", {**done, "distributions": names})
 
     def _remove_half_installed(self) -> None:
@@ -228,7 +253,7 @@ class Setup:
         kept, record = self.finished.get("llama.cpp"), self._llama_record()
         self.finished.forget("llama.cpp", "bytecode")
         self._remove_half_installed()
-        title = f"[3/5] llama.cpp ({self.build.variant})"
+        title = self._title("llama.cpp", f" ({self.build.variant})")
         jobs = str(llama_build.compile_jobs(self.options.jobs))
         extra = {"CMAKE_BUILD_PARALLEL_LEVEL": jobs, "CMAKE_ARGS": self.build.cmake_arguments}
         arguments = llama_build.pip_arguments(self.build, REQUIREMENTS)
@@ -266,11 +291,29 @@ class Setup:
             return f"it ended with signal {-result.returncode} ({signal.Signals(-result.returncode).name})"
         return (result.stderr.strip().splitlines() or [f"exit status {result.returncode}"])[-1]
 
+    def _install_training_packages(self) -> None:
+        """PyTorch in a step of its own: it is large, and which build is right depends on the computer."""
+        from labkit.installing import training_packages
+
+        kept = {**(self.finished.get("training") or {}), "key": None}
+        self.finished.finish("training", kept)  # not finished, but which PyTorch is ours is not forgotten
+        self.finished.forget("bytecode")
+        self._remove_half_installed()
+        done = training_packages.install(
+            self.environment,
+            REQUIREMENTS,
+            kept,
+            self._pip,
+            title=self._title("PyTorch"),
+            torch_is_a_must=self.options.train,
+        )
+        self.finished.finish("training", done)
+
     def _install_clone(self) -> None:
         """labkit itself, editable, with what pyproject.toml puts into the environment for JupyterLab."""
         self.finished.forget("clone")
         options = ["--no-deps", "--no-build-isolation", "--no-compile", "--editable", str(ROOT)]
-        self._pip("[4/5] labkit", ["install", *options])
+        self._pip(self._title("labkit"), ["install", *options])
         self.finished.finish("clone", self._clone_key())
 
     def _compile_bytecode(self) -> None:
@@ -284,7 +327,7 @@ class Setup:
             f"for path in sys.argv[1:]: compileall.compile_dir(path, quiet=2, workers={compile_jobs(None)})"
         )
         folders = [str(self.environment.site_packages), str(ROOT / "labkit")]
-        run_step("[5/5] Bytecode", [str(self.environment.python), "-c", code, *folders], self.log)
+        run_step(self._title("Bytecode"), [str(self.environment.python), "-c", code, *folders], self.log)
         self.finished.finish("bytecode", True)
 
     def _pip(self, title: str, arguments: list[str], **extra: str) -> None:

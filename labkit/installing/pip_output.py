@@ -11,6 +11,8 @@ from labkit.installing.console import spell_seconds
 _NINJA = re.compile(r"^\s*\[(\d+)/(\d+)\] ")
 _MAKE = re.compile(r"^\s*\[\s*(\d+)%\] ")
 _COLLECTING = re.compile(r"^Collecting ([A-Za-z0-9._-]+)")
+#: what pip prints while it downloads, with `--progress-bar raw`
+_DOWNLOADED = re.compile(r"^Progress (\d+) of (\d+)$")
 
 
 class Progress:
@@ -20,6 +22,7 @@ class Progress:
         self.packages = 0
         self.step, self.steps = 0, 0
         self._phase = "working"
+        self._downloaded = ""
         self._build_started: float | None = None
 
     def read(self, line: str, seconds: float) -> None:
@@ -31,9 +34,12 @@ class Progress:
         elif match := _COLLECTING.match(line):
             self.packages += 1
             self._phase = f"fetching, package {self.packages} ({match[1]})"
+            self._downloaded = ""
+        elif match := _DOWNLOADED.match(line):
+            self._downloaded = f", {int(match[1]) / 1e6:.0f} of {int(match[2]) / 1e6:.0f} MB"
         elif line.startswith("Installing collected packages"):
             self.step = self.steps = 0
-            self._phase = "installing"
+            self._phase, self._downloaded = "installing", ""
         elif "Running command Building wheel" in line:
             self._phase = "preparing to compile"
         elif "Building project with" in line:
@@ -48,7 +54,7 @@ class Progress:
         """What to show `seconds` after the start."""
         elapsed = spell_seconds(seconds)
         if not self.steps:
-            return f"{self._phase}, {elapsed}"
+            return f"{self._phase}{self._downloaded}, {elapsed}"
         unit = "%" if self.steps == 100 else f" of {self.steps} files"
         text = f"compiling, {self.step}{unit}, {elapsed}"
         building = seconds - (self._build_started or 0.0)
@@ -99,12 +105,23 @@ _HIP = (
     "hipConfig.cmake",
 )
 
+_OUTSIDE_THE_LOCK = (
+    "In --require-hashes mode, all requirements must have their versions pinned",
+    "Hashes are required in --require-hashes mode, but they are missing",
+)
+
 _CAUSES: list[tuple[tuple[str, ...], str, str]] = [
     (
         ("DO NOT MATCH THE HASHES",),
         "A downloaded file is not the one that the lock file names.",
         "Run the same command again. If it happens each time, something between you and the package index "
         "changes files: ask whoever runs your network or package mirror.",
+    ),
+    (
+        _OUTSIDE_THE_LOCK,
+        "It needs a package that the lock file does not name.",
+        "Install that package yourself with the environment's own pip (`.venv/bin/pip install torch`), then "
+        "run the same command again: what is there already stays.",
     ),
     (_DISK, "The disk is full.", "Free about 3 GB, then run the same command again."),
     (

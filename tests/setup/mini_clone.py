@@ -44,13 +44,25 @@ def llama_backend_init():
     pass
 """
 
+_TORCH = """\
+class ones:
+    def __init__(self, n):
+        pass
 
-def make_wheel(folder: Path, name: str, version: str, files: dict[str, str | bytes]) -> Path:
-    """A wheel with `files` (path → content) and a correct RECORD."""
+    def __matmul__(self, other):
+        return self
+"""
+
+
+def make_wheel(
+    folder: Path, name: str, version: str, files: dict[str, str | bytes], needs: tuple[str, ...] = ()
+) -> Path:
+    """A wheel with `files` (path → content) and a correct RECORD, which needs the packages `needs`."""
     info = f"{name}-{version}.dist-info"
+    requires = "".join(f"Requires-Dist: {need}\n" for need in needs)
     contents = {
         **files,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     record = ""
@@ -90,6 +102,9 @@ class MiniClone:
         self.lock("lab.lock", self.package("alpha", "1.0"))
         self.lock("test.lock", self.package("alpha", "1.0"), self.package("beta", "1.0"))
         self.lock("build.lock")
+        self.sources = [self.wheels]
+        self.lock("train.lock", self.torch("2.0"), *map(self.package, ("nvidia_all", "gguf"), ("1.0", "1.0")))
+        (self.requirements / "train.in").write_text("# why\ntorch==2.0\ngguf>=1\n")
 
     def this_pip(self) -> Path:
         """The pip that runs here, made into a wheel again: the one that comes with Python may be too old."""
@@ -102,6 +117,11 @@ class MiniClone:
         return make_wheel(
             self.wheels, name, version, {f"{name}/__init__.py": f"version = '{version}'\n" * 50}
         )
+
+    def torch(self, version: str, folder: Path | None = None, code: str = _TORCH) -> Path:
+        """A PyTorch in miniature: the index's own build brings NVIDIA's libraries, a local one does not."""
+        needs = () if "+" in version else ("nvidia-all",)
+        return make_wheel(folder or self.wheels, "torch", version, {"torch/__init__.py": code}, needs)
 
     def lock(self, name: str, *wheels: Path | str) -> None:
         """Write a lock file that names these wheels."""
@@ -117,7 +137,9 @@ class MiniClone:
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}
-        kept.update(PIP_NO_INDEX="1", PIP_FIND_LINKS=str(self.wheels), PIP_CONFIG_FILE=os.devnull)
+        kept.update(
+            PIP_NO_INDEX="1", PIP_FIND_LINKS=" ".join(map(str, self.sources)), PIP_CONFIG_FILE=os.devnull
+        )
         kept.update(PIP_NO_CACHE_DIR="1")
         kept.pop("CMAKE_ARGS", None)
         return kept

@@ -57,6 +57,18 @@ def test_the_test_environment_holds_the_lab_s_in_the_same_versions() -> None:
         assert test.get(head) == hashes, head
 
 
+def test_training_packages_agree_with_the_others_and_stay_out_of_them() -> None:
+    """One `.venv` serves all, and whoever only runs the lab does not download PyTorch."""
+    # markers may differ: what needs a package is not the same
+    test = {head.split(" ")[0]: hashes for head, hashes in pins("test.lock").items()}
+    names = {pin.split("==")[0] for pin in test}
+    assert not names & {"torch", "triton"} and not [name for name in names if name.startswith("nvidia-cu")]
+    shared = [head for head in pins("train.lock") if head.split("==")[0] in names]
+    assert len(shared) > 5
+    for head in shared:
+        assert test.get(head.split(" ")[0]) == pins("train.lock")[head], head
+
+
 def test_the_lock_covers_what_the_project_needs() -> None:
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
@@ -66,6 +78,7 @@ def test_the_lock_covers_what_the_project_needs() -> None:
     for lock, lines in (
         ("lab.lock", project["dependencies"] + extras["server"] + extras["build"]),
         ("test.lock", extras["test"]),
+        ("train.lock", extras["train"]),
         ("llama-cpp.lock", [line for line in project["dependencies"] if line.startswith("llama-cpp-python")]),
     ):
         locked: dict[str, list[str]] = {}
@@ -78,7 +91,16 @@ def test_the_lock_covers_what_the_project_needs() -> None:
             if name == "llama-cpp-python" and lock != "llama-cpp.lock":
                 assert name not in locked  # a step of its own
                 continue
-            assert all(wanted.specifier.contains(version) for version in locked[name]), line
+            assert locked[name] and all(wanted.specifier.contains(version) for version in locked[name]), line
+
+
+def test_what_the_setup_installs_for_training_is_the_train_extra() -> None:
+    from packaging.requirements import Requirement
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = (REQUIREMENTS / "train.in").read_text(encoding="utf-8").splitlines()
+    names = {Requirement(line).name for line in lines if not line.startswith("#")}
+    assert names == {Requirement(line).name for line in project["optional-dependencies"]["train"]}
 
 
 def test_the_compiled_package_has_one_source_and_its_build_tools_are_locked() -> None:
@@ -95,6 +117,14 @@ def test_make_lab() -> None:
     setup, lab = make_prints("lab", BROWSER="", GPU="", PREBUILT="").splitlines()
     assert "-m labkit.bootstrap" in setup and "--test" not in setup
     assert lab.split()[0].endswith("labkit") and lab.split()[1:] == ["lab"]
+
+
+@needs_make
+def test_make_pocket_and_no_other_target_of_learners_asks_for_pytorch() -> None:
+    setup, train = make_prints("pocket", GPU="", PREBUILT="").splitlines()
+    assert "-m labkit.bootstrap" in setup and setup.endswith("--train")
+    assert train.endswith("-m labkit.pocket")
+    assert "--train" not in make_prints("lab") + make_prints("setup")
 
 
 @needs_make

@@ -63,6 +63,13 @@ def test_package_progress() -> None:
     assert progress_after(lines).now(5) == "installing, 5 s"
 
 
+def test_a_long_download_shows_how_far_it_is() -> None:
+    lines = [(1, "Collecting torch==2.13.0"), (9, "Progress 131072000 of 526574961")]
+    assert progress_after(lines).now(9) == "fetching, package 1 (torch), 131 of 527 MB, 9 s"
+    lines.append((20, "Collecting sympy>=1.13.3 (from torch==2.13.0)"))
+    assert progress_after(lines).now(21) == "fetching, package 2 (sympy), 21 s"
+
+
 def test_a_log_file_gets_whole_lines_and_few_of_them() -> None:
     stream = io.StringIO()
     status = StatusLine("[3/5] llama.cpp", stream)
