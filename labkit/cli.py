@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from labkit import cli_estimate, cli_twin
+from labkit import cli_estimate, cli_quality, cli_twin
 from labkit.cli_options import json_option, print_json, print_result
 from labkit.errors import LabError
 
@@ -22,7 +22,7 @@ def labkit() -> None:
     """Language models on your own machine: the tools of the course Understanding AI Models."""
 
 
-@labkit.command()
+@labkit.command(short_help="Check, run a small model, open JupyterLab.")
 @click.option("--no-browser", is_flag=True, help="Stop after the measurement in the terminal.")
 @json_option
 @click.argument("jupyter_arguments", nargs=-1, type=click.UNPROCESSED)
@@ -43,7 +43,7 @@ def lab(no_browser: bool, as_json: bool, jupyter_arguments: tuple[str, ...]) -> 
     sys.exit(open_lab(list(jupyter_arguments), as_json=as_json))
 
 
-@labkit.command()
+@labkit.command(short_help="Is this machine ready? If not, what to do.")
 @json_option
 def doctor(as_json: bool) -> None:
     """Is this machine ready? Findings and cures; exit status 1 when one fails."""
@@ -72,7 +72,7 @@ def models(as_json: bool) -> None:
         click.echo(repr(entries))
 
 
-@labkit.command()
+@labkit.command(short_help="Get a model; its hash is checked.")
 @click.argument("name")
 @json_option
 def fetch(name: str, as_json: bool) -> None:
@@ -83,7 +83,7 @@ def fetch(name: str, as_json: bool) -> None:
     print_result(file, as_json)
 
 
-@labkit.command()
+@labkit.command(short_help="Measure a model's speed and memory.")
 @click.argument("model", metavar="NAME_OR_PATH")
 @click.option("--threads", type=int, help="Threads to compute with.  [default: physical cores allowed]")
 @click.option("--prompt", type=int, default=512, show_default=True, help="Tokens of the prompt.")
@@ -123,7 +123,14 @@ def bench(
     print_result(measure(model, **how, show_progress=not as_json), as_json)
 
 
-for _verb in (cli_estimate.estimate, cli_estimate.fit, cli_estimate.cost, cli_twin.twin):
+for _verb in (
+    cli_estimate.estimate,
+    cli_estimate.fit,
+    cli_estimate.cost,
+    cli_twin.twin,
+    cli_quality.quantize,
+    cli_quality.quality,
+):
     labkit.add_command(_verb)
 
 

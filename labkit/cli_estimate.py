@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import click
 
 from labkit.cli_options import Bytes, json_option, print_result
+from labkit.errors import LabError
 
 _context_option = click.option(
     "--context", type=int, default=8192, show_default=True, help="Tokens that the model can look back on."
@@ -23,7 +25,7 @@ _quant_option = click.option(
 )
 
 
-@click.command()
+@click.command(short_help="A model's file size and memory, before a download.")
 @click.argument("source")
 @_quant_option
 @_context_option
@@ -43,7 +45,7 @@ def estimate(source: str, as_json: bool, **settings: Any) -> None:
     print_result(estimate_model(source, settings.pop("quant"), **settings), as_json)
 
 
-@click.command()
+@click.command(short_help="Which models run on this machine, and how fast.")
 @click.argument("models", nargs=-1, metavar="[SOURCE]...")
 @_quant_option
 @_context_option
@@ -80,6 +82,8 @@ def fit(
         vram_bytes=vram,
         show_progress=not as_json,
     )
+    if len(table.rows) == 1 and table.rows[0].fit is None:
+        raise LabError(table.rows[0].problem, "`labkit models` lists the names; `labkit estimate` says more.")
     print_result(table, as_json)
 
 
@@ -110,7 +114,7 @@ _COST_HELP = {
 }
 
 
-@click.command()
+@click.command(short_help="What a month costs, here and on APIs.")
 @click.argument("result", required=False, type=click.Path(dir_okay=False))
 @click.option("--pp", type=float, help="Prompt processing, tokens/s, in place of RESULT.")
 @click.option("--tg", type=float, help="Generation, tokens/s, in place of RESULT.")
@@ -137,4 +141,7 @@ def _speeds(result: str | None, pp: float | None, tg: float | None) -> dict[str,
         return BenchResult.load(result).to_dict()
     if result is not None or pp is None or tg is None:
         raise click.UsageError("Give the file of a measurement, or both --pp and --tg.")
+    for name, speed in (("--pp", pp), ("--tg", tg)):
+        if not 0 < speed < math.inf:
+            raise click.BadParameter(f"{speed:g} is no speed; give tokens/s, such as 40.", param_hint=name)
     return {"pp_tokens_per_s": pp, "tg_tokens_per_s": tg, "model": {"name": "speeds given"}}

@@ -37,4 +37,7 @@ class Bytes(click.ParamType):
         match = re.fullmatch(r"(\d{1,18}(?:\.\d{1,18})?)\s*([a-z]*)", str(value).strip().lower())
         if not match or match[2] not in self._UNITS:
             self.fail(f"{value!r:.40} is no size; write it as 8GiB or 500MB.", param, ctx)
-        return round(float(match[1]) * self._UNITS[match[2]])
+        size = round(float(match[1]) * self._UNITS[match[2]])
+        if not match[2] and 0 < size < self._UNITS["mib"]:  # `8` was meant to be more than eight bytes
+            self.fail(f"{value} has no unit; write it as {value}GiB or {value}MB.", param, ctx)
+        return size

@@ -10,7 +10,7 @@ import click
 from labkit.cli_options import json_option, print_json, print_result
 
 
-@click.command()
+@click.command(short_help="Write a model's architecture with random weights.")
 @click.argument("source", required=False)
 @click.option("--quant", help="Quantization, such as Q4_K_M.  [default: the file's own, else Q4_K_M]")
 @click.option("--layers", type=int, help="Make a shallow twin with so many layers.")

@@ -5,6 +5,7 @@
 | `LABKIT_HOME` | progress and saved results (default: the system's folder for user data) |
 | `LABKIT_CACHE` | model files from mirrors, and what labkit remembers about files |
 | `LABKIT_TWIN_SPACE` | GiB that twins may take in the cache (default: 8) |
+| `LABKIT_QUANTIZED_SPACE` | GiB that quantized files may take in the cache (default: 8) |
 | `LABKIT_DATASETS` | the folder with the course's tables |
 | `LABKIT_QUICK=1` | the same code with fewer repetitions |
 | `LABKIT_STRICT=1` | an unsolved exercise raises |
@@ -20,7 +21,7 @@ from pathlib import Path
 import platformdirs
 
 _APP_NAME = "labkit"
-_TWIN_SPACE_GIB = 8.0
+_SPACE_GIB = 8.0
 
 
 def home() -> Path:
@@ -39,13 +40,13 @@ def cache_dir() -> Path:
     return Path(platformdirs.user_cache_dir(_APP_NAME, appauthor=False))
 
 
-def twin_space_bytes() -> int:
-    """Bytes that twins may take in the cache, all together."""
+def space_bytes(variable: str) -> int:
+    """Bytes that one kind of file may take in the cache: `variable`, in GiB, else 8 GiB."""
     try:
-        gib = float(os.environ.get("LABKIT_TWIN_SPACE", ""))
+        gib = float(os.environ.get(variable, ""))
     except ValueError:
         gib = 0.0
-    return int((gib if 0 < gib < 1e9 else _TWIN_SPACE_GIB) * 2**30)
+    return int((gib if 0 < gib < 1e9 else _SPACE_GIB) * 2**30)
 
 
 def repository_root() -> Path | None:

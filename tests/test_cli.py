@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,7 +36,18 @@ def answer(*arguments: str, status: int = 0, **environment: str) -> dict | list:
 def test_help_names_every_verb() -> None:
     result = labkit("--help")
     assert result.returncode == 0
-    for verb in ("lab", "doctor", "models", "fetch", "bench", "estimate", "fit", "cost"):
+    for verb in (
+        "lab",
+        "doctor",
+        "models",
+        "fetch",
+        "bench",
+        "estimate",
+        "fit",
+        "cost",
+        "quantize",
+        "quality",
+    ):
         assert f"\n  {verb} " in result.stdout
         assert "--json" in labkit(verb, "--help").stdout
 
@@ -83,6 +95,26 @@ def test_doctor_survives_a_llama_cpp_for_another_processor(tmp_path: Path) -> No
     assert "another processor" in llama["text"] and "GPU=cpu" in llama["cure"]
 
 
+def test_every_verb_stands_in_the_help_with_a_whole_sentence() -> None:
+    """A newcomer reads this first; click cuts a long sentence and puts dots in its place."""
+    commands = labkit("--help").stdout.partition("Commands:")[2]
+    verbs = {line.split()[0] for line in commands.splitlines() if line.strip()}
+    assert {"bench", "doctor", "estimate", "fetch", "fit"} <= verbs
+    assert "..." not in commands, commands
+
+
+def test_the_commands_of_the_readme_can_be_typed() -> None:
+    """Every verb and every option that the README shows exists."""
+    from labkit.cli import labkit as command
+
+    text = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r"(?:^ +\.venv/bin/|`)labkit ([a-z]+)([^#`\n]*)", text, re.MULTILINE)
+    assert {"doctor", "estimate", "quantize", "quality"} <= {verb for verb, _ in lines}
+    for verb, rest in lines:
+        known = {name for option in command.commands[verb].params for name in option.opts}
+        assert set(re.findall(r"--[a-z-]+", rest)) <= known, (verb, rest)
+
+
 def test_models() -> None:
     entries = answer("models")
     small = next(entry for entry in entries if entry["name"] == "smollm2-135m-instruct-q4_1")
@@ -126,10 +158,14 @@ def test_bench_takes_all_its_options(random_model: ModelFile) -> None:
     ("arguments", "status", "words"),
     [
         (["fetch", "smollm3"], 1, "no model called"),
+        (["estimate", "llama-3.1-8b", "--gpu-layers", "-7"], 1, "from -1 up"),
         (["fetch"], 2, "Missing argument"),
         (["bench", "nowhere.gguf"], 1, "no file"),
         (["bench", __file__], 1, "not GGUF"),
         (["bench", "x.gguf", "--prompt", "many"], 2, "not a valid integer"),
+        (["quantize", "nowhere.gguf", "Q4_K_M"], 1, "no file"),
+        (["quantize", "only-a-model"], 2, "Name a model and a quantization"),
+        (["quality", "x.gguf", "--baseline", "y.gguf", "--quants", "Q8_0"], 2, "itself is the baseline"),
         (["frobnicate"], 2, "No such command"),
     ],
 )
@@ -140,6 +176,19 @@ def test_problems_are_sentences(arguments: list[str], status: int, words: str) -
     if arguments != ["frobnicate"]:
         error = answer(*arguments, status=status)["error"]
         assert words in error["what"] and error["cure"]
+
+
+def test_quantize_and_quality(random_model: ModelFile, tmp_path: Path) -> None:
+    text, small = tmp_path / "text.txt", tmp_path / "small.gguf"
+    text.write_text("the sea is cold and old " * 6)
+    file = answer("quantize", str(random_model.path), "q4_0", "--out", str(small))
+    assert (file["path"], file["source"]) == (str(small), "quantized")
+    how = ["--text", str(text), "--n-ctx", "32", "--threads", "1"]
+    found = answer("quality", str(small), "--baseline", str(random_model.path), *how)
+    assert found["perplexity"]["value"] > 1 and found["comparison"]["kl_divergence"]["value"] > 0
+    table = answer("quality", str(random_model.path), "--quants", "Q8_0,Q4_0", *how)
+    assert [line["quant"] for line in table["lines"]] == ["F16", "Q8_0", "Q4_0"]
+    assert "2 quantized files" in answer("quantize", "--forget")["removed"]
 
 
 def test_lab_without_a_browser(small_model: ModelFile) -> None:
@@ -199,7 +248,11 @@ def test_fit() -> None:
     few = answer("fit", "llama-3.1-8b", "nobody", "--memory", "16 GB", "--vram", "6GiB", "--quant", "Q5_K_M")
     assert few["memory_allowed_bytes"] == 16_000_000_000
     assert few["models"][0]["place"] == "GPU and RAM" and few["models"][1]["verdict"] == "not known"
-    assert labkit("fit", "--memory", "much").returncode == 2
+    for size, words in {"much": "is no size", "8": "write it as 8GiB", "-4GiB": "is no size"}.items():
+        typed = labkit("fit", "--memory", size)
+        assert typed.returncode == 2 and words in typed.stderr
+    alone = labkit("fit", "nobody")
+    assert alone.returncode == 1 and "no model called 'nobody'" in alone.stderr
 
 
 def test_cost(tmp_path: Path, random_model: ModelFile) -> None:
@@ -211,4 +264,7 @@ def test_cost(tmp_path: Path, random_model: ModelFile) -> None:
     result.write_text(labkit("bench", str(random_model.path), "--json", LABKIT_QUICK="1").stdout)
     assert "random weights" in labkit("cost", str(result)).stdout
     assert labkit("cost", "--pp", "100").returncode == 2
+    for wrong in ("-3", "0", "nan", "inf"):
+        typed = labkit("cost", "--pp", wrong, "--tg", "40")
+        assert typed.returncode == 2 and "--pp" in typed.stderr and "tokens/s" in typed.stderr
     assert "can't be read" in labkit("cost", str(tmp_path / "none.json")).stderr

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from labkit.child_process import OnProgress, serve_job
 from labkit.estimating.kv_cache import N_BATCH, N_UBATCH
-from labkit.measuring.child import OnProgress, serve_job
 from labkit.measuring.engine import Context, Engine
 from labkit.measuring.gpu import ProcessGPUMemory
 from labkit.measuring.llama_build import ggml_version, llama_build

@@ -6,7 +6,7 @@ import gc
 from pathlib import Path
 from typing import Any
 
-from labkit.measuring.child import OnProgress, serve_job
+from labkit.child_process import OnProgress, serve_job
 from labkit.measuring.engine import Context, Engine
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from labkit.measuring.child import OnProgress, serve_job
+from labkit.child_process import OnProgress, serve_job
 from labkit.measuring.engine import Engine
 from labkit.measuring.memory import MemoryReading, memory_now
 from labkit.models import native

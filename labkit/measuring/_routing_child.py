@@ -6,12 +6,12 @@ import ctypes
 from pathlib import Path
 from typing import Any
 
+from labkit.child_process import OnProgress, serve_job
 from labkit.errors import LabError
-from labkit.measuring.child import OnProgress, serve_job
 from labkit.measuring.engine import Engine
-from labkit.measuring.llama_build import ggml_function
 from labkit.models import native
 from labkit.models.gguf import read_gguf_header
+from labkit.models.native import ggml_function
 
 #: llama.cpp's name of the node that holds, for each token, the experts by falling score; then the layer
 _NODE = b"ffn_moe_argsort-"

@@ -7,8 +7,8 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from labkit.child_process import serve_job
 from labkit.errors import LabError
-from labkit.measuring.child import serve_job
 
 HOST = "127.0.0.1"
 

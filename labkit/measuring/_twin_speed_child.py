@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from labkit.measuring.child import OnProgress, serve_job
+from labkit.child_process import OnProgress, serve_job
 from labkit.measuring.engine import Context, Engine
 from labkit.measuring.llama_build import ggml_version, llama_build
 from labkit.models import native

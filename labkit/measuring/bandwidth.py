@@ -7,15 +7,16 @@ roofline. Taught in chapters 4 and 19.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import TYPE_CHECKING, Any
 
 from labkit import limits, settings
 from labkit.errors import LabError
-from labkit.measuring.bench import BenchResult
+from labkit.measuring.bench import BenchResult, disturbances
 from labkit.measuring.hardware import Machine, machine, versions
 from labkit.measuring.results import Result, Row, Spread, now_utc
 from labkit.units import MIB, format_bytes
@@ -43,6 +44,8 @@ class BandwidthResult(Result):
     machine: Machine
     versions: dict[str, str]
     date: str = field(default_factory=now_utc)
+    processor_share: float | None = None
+    """The processor time that the reading threads got, over what they asked for, 0 to 1."""
 
     @property
     def cache_may_help(self) -> bool:
@@ -62,9 +65,10 @@ class BandwidthResult(Result):
         ]
 
     def notes(self) -> list[str]:
-        if not self.cache_may_help:
-            return []
-        return ["The cache is not far smaller than the buffer that was read, so memory itself may be slower."]
+        notes = disturbances(self.processor_share)
+        if self.cache_may_help:
+            notes.append("The cache is not far smaller than the buffer read, so memory itself may be slower.")
+        return notes
 
 
 def memory_bandwidth(*, threads: int | None = None) -> BandwidthResult:
@@ -93,6 +97,15 @@ def memory_bandwidth(*, threads: int | None = None) -> BandwidthResult:
         "bitwise or of int64": lambda part: np.bitwise_or.reduce(part.view(np.int64)),
     }
     seconds = 0.05 if settings.quick() else 0.15
+    got_s, asked_s = [], []
+
+    def timed(operation: Callable[[np.ndarray], Any], part: np.ndarray) -> None:
+        """One thread's reading. A thread that waits for memory counts as computing; one kept out does not."""
+        start = thread_time(), perf_counter()
+        operation(part)
+        got_s.append(thread_time() - start[0])
+        asked_s.append(perf_counter() - start[1])
+
     with ThreadPoolExecutor(threads) as pool:
         # Each thread fills its own part first: with several memory nodes, it then lies near that thread.
         parts = list(pool.map(lambda _: np.ones(share), range(threads)))
@@ -102,7 +115,7 @@ def memory_bandwidth(*, threads: int | None = None) -> BandwidthResult:
             best, passes, until = 0.0, 0, perf_counter() + seconds
             while passes < 3 or perf_counter() < until:
                 start = perf_counter()
-                for _ in pool.map(operation, parts):
+                for _ in pool.map(functools.partial(timed, operation), parts):
                     pass
                 best = max(best, threads * share * 8 / (perf_counter() - start))
                 passes += 1
@@ -118,6 +131,7 @@ def memory_bandwidth(*, threads: int | None = None) -> BandwidthResult:
         operation=name,
         machine=here,
         versions=versions() | {"numpy": np.__version__},
+        processor_share=round(min(1.0, sum(got_s) / sum(asked_s)), 3),
     )
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from labkit import limits, settings
+from labkit.child_process import run_child
 from labkit.errors import LabError
 from labkit.estimating.kv_cache import check_kv_type, kv_bytes_per_token
 from labkit.estimating.speed import weight_bytes_per_token
-from labkit.measuring.child import run_child
 from labkit.measuring.hardware import Machine, machine, versions
 from labkit.measuring.record import BenchRecord
 from labkit.measuring.results import Result, Row, Spread, now_utc
@@ -129,14 +129,8 @@ class BenchResult(Result):
 
     def disturbances(self) -> list[str]:
         """A sentence when other programs slowed the run."""
-        share = self.settings["processor_share"]
         on_processor = self.settings["runs_on"] == "CPU"  # else the threads wait for the GPU, asleep
-        if not on_processor or share is None or share >= _DISTURBED:
-            return []
-        return [
-            f"Disturbed: this run got {share:.0%} of the processor time that its threads asked for. "
-            "Close other programs and notebooks, then measure again."
-        ]
+        return disturbances(self.settings["processor_share"]) if on_processor else []
 
     def record(self) -> str:
         """The figures in one line of text, to paste into an answer. `BenchRecord.parse` reads it back."""
@@ -150,6 +144,16 @@ class BenchResult(Result):
             random_weights=self.random_weights,
         )
         return str(record)
+
+
+def disturbances(processor_share: float | None) -> list[str]:
+    """A sentence when a measurement got too little of the processor time that its threads asked for."""
+    if processor_share is None or processor_share >= _DISTURBED:
+        return []
+    return [
+        f"Disturbed: this run got {processor_share:.0%} of the processor time that its threads asked for. "
+        "Close other programs and notebooks, then measure again."
+    ]
 
 
 def bench(

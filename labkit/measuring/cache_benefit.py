@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from labkit import settings
+from labkit.child_process import run_child
 from labkit.errors import LabError
 from labkit.measuring.bench import resolve_model
-from labkit.measuring.child import run_child
 from labkit.measuring.hardware import Machine, machine, versions
 from labkit.measuring.paired import Ratio
 from labkit.measuring.results import Result, Row, Spread, format_number, now_utc

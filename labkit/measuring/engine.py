@@ -12,13 +12,16 @@ import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.errors import LabError
 from labkit.estimating.kv_cache import N_BATCH
-from labkit.measuring.llama_build import ggml_function
 from labkit.models import native
 from labkit.models.buffers import uses_flash_attention
+from labkit.models.native import ggml_function
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Engine:
@@ -50,9 +53,21 @@ class Engine:
         self.n_vocab = self.llama.llama_vocab_n_tokens(self.vocab)
         self.load_log = native.log.since(self._log_start)
 
-    def context(self, n_ctx: int, *, kv_type: str = "f16", flash_attention: bool | None = None) -> Context:
-        """A context of `n_ctx` tokens, its cache stored as `kv_type`. None leaves a choice to llama.cpp."""
-        return Context(self, n_ctx, kv_type, flash_attention)
+    def context(
+        self,
+        n_ctx: int,
+        *,
+        kv_type: str = "f16",
+        flash_attention: bool | None = None,
+        sequences: int = 1,
+        beside: Context | None = None,
+    ) -> Context:
+        """A context of `n_ctx` tokens, its cache stored as `kv_type`. None leaves a choice to llama.cpp.
+
+        It holds so many `sequences`, each of `n_ctx` tokens. `beside` is another context that takes turns
+        with this one, so both use the same threads.
+        """
+        return Context(self, n_ctx, kv_type, flash_attention, sequences, beside)
 
     def random_tokens(self, n: int) -> list[int]:
         """`n` random token ids, the first one BOS where the model wants it: what llama-bench feeds."""
@@ -61,13 +76,16 @@ class Engine:
             tokens[0] = self.llama.llama_vocab_bos(self.vocab)
         return tokens
 
-    def tokenize(self, text: str) -> list[int]:
-        """Text → token ids; an empty list when the model's file has no tokenizer."""
+    def tokenize(self, text: str, *, special: bool = True) -> list[int]:
+        """Text → token ids, with what the model wants around it; none when its file has no tokenizer.
+
+        `special` reads markers such as `<|im_start|>` as the one token they stand for.
+        """
         if self.llama.llama_vocab_type(self.vocab) == self.llama.LLAMA_VOCAB_TYPE_NONE:
             return []
-        raw = text.encode()
+        raw = text.encode("utf-8", errors="replace")
         room = (self.llama.llama_token * (len(raw) + 8))()
-        n = self.llama.llama_tokenize(self.vocab, raw, len(raw), room, len(room), True, True)
+        n = self.llama.llama_tokenize(self.vocab, raw, len(raw), room, len(room), True, special)
         return list(room[: max(0, n)])
 
     def settings(self) -> dict[str, Any]:
@@ -86,13 +104,22 @@ class Engine:
 class Context:
     """A context of llama.cpp with a thread pool of its own, as llama-bench makes one for each test."""
 
-    def __init__(self, engine: Engine, n_ctx: int, kv_type: str, flash_attention: bool | None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        n_ctx: int,
+        kv_type: str,
+        flash_attention: bool | None,
+        sequences: int = 1,
+        beside: Context | None = None,
+    ) -> None:
         self.engine = engine
         llama = self.llama = engine.llama
         log_start = native.log.mark()
         self._c = native.open_context(
             engine.model,
-            context=n_ctx,
+            context=n_ctx * sequences,
+            parallel=sequences,
             threads=engine.threads,
             type_k=kv_type,
             type_v=kv_type,
@@ -106,7 +133,8 @@ class Context:
             )
         self.size: int = llama.llama_n_ctx(self._c)
         self._memory = llama.llama_get_memory(self._c)
-        self._pool = _ThreadPool(engine.threads)
+        self._pool = beside._pool if beside else _ThreadPool(engine.threads)
+        self._owns_pool = beside is None
         self._pool.attach(self._c)
         self.clear()
 
@@ -136,6 +164,36 @@ class Context:
             synchronize(context)
         return time.perf_counter_ns() - start
 
+    def scores(self, sequences: Sequence[Sequence[int]], start: int, wanted: int) -> np.ndarray:
+        """Process tokens of several sequences at once, as many of each, from position `start` on.
+
+        Gives the scores after the last `wanted` tokens of each: float32 (sequences, wanted, n_vocab). It is
+        llama.cpp's own memory, which the next call overwrites.
+        """
+        import numpy as np
+
+        llama, n_each = self.llama, len(sequences[0])
+        total = n_each * len(sequences)
+        names = [(llama.llama_seq_id * 1)(number) for number in range(len(sequences))]
+        batch = llama.llama_batch(
+            n_tokens=total,
+            token=(llama.llama_token * total)(*[token for tokens in sequences for token in tokens]),
+            pos=(llama.llama_pos * total)(*[*range(start, start + n_each)] * len(sequences)),
+            n_seq_id=(ctypes.c_int32 * total)(*[1] * total),
+            seq_id=(ctypes.POINTER(llama.llama_seq_id) * total)(
+                *[name for name in names for _ in range(n_each)]
+            ),
+            logits=(ctypes.c_int8 * total)(*[*[0] * (n_each - wanted), *[1] * wanted] * len(sequences)),
+        )
+        if status := llama.llama_decode(self._c, batch):
+            raise _decode_failed(status)
+        if not wanted:
+            return np.empty((len(sequences), 0, self.engine.n_vocab), np.float32)
+        found = llama.llama_get_logits(self._c)
+        if not found:
+            raise LabError("This model gives no scores for tokens.", "Choose a model that writes text.")
+        return np.ctypeslib.as_array(found, shape=(len(sequences), wanted, self.engine.n_vocab))
+
     def most_likely_next(self) -> int:
         """The token with the highest score after the last one processed."""
         sampler = self.llama.llama_sampler_init_greedy()
@@ -146,7 +204,8 @@ class Context:
 
     def close(self) -> None:
         self.llama.llama_free(self._c)
-        self._pool.close()
+        if self._owns_pool:
+            self._pool.close()
 
     def _batch(self, tokens: Sequence[int]) -> tuple[Any, Any]:
         """A batch, and the array that it points into: both must live until it is processed."""

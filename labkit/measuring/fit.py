@@ -17,6 +17,7 @@ from labkit import limits
 from labkit.errors import LabError
 from labkit.estimating.blueprint import Blueprint
 from labkit.estimating.fitting import Room, Settings, fit_into
+from labkit.estimating.kv_cache import kv_types
 from labkit.estimating.memory import MemoryEstimate
 from labkit.estimating.quantization import quantization_name
 from labkit.estimating.speed import (
@@ -27,10 +28,12 @@ from labkit.estimating.speed import (
     weight_bytes_per_token,
 )
 from labkit.measuring.bandwidth import memory_bandwidth
+from labkit.measuring.bench import disturbances
 from labkit.measuring.fit_table import FitRow, FitTable, Speed
 from labkit.measuring.gpu import GPU, gpus
+from labkit.models import embedded
 from labkit.models.catalogue import catalogue
-from labkit.models.estimate import check_numbers, in_quantization, kv_types, longest_context
+from labkit.models.estimate import check_numbers, in_quantization, longest_context
 from labkit.models.source import Source, SourceLike, open_source
 from labkit.units import format_bytes
 
@@ -142,6 +145,8 @@ def naming(source: Any) -> tuple[str, str, str]:
         source = known[0] if known else source
     if isinstance(source, CatalogueEntry):
         return source.name, source.title, source.licence
+    if isinstance(source, str) and source.strip().lower() in embedded.pocket_models():
+        return source.strip().lower(), source.strip().lower(), embedded.POCKET_LICENCE
     row = next((r for r in architectures() if r.id == str(source).lower()), None)
     if row is not None:
         return row.id, row.name, row.licence
@@ -168,10 +173,12 @@ class Rate:
     def bandwidth_bytes_per_s(self) -> float | None:
         """Of the RAM, measured; None when there is no room to measure it."""
         try:
-            return memory_bandwidth().bytes_per_s.median
+            found = memory_bandwidth()
         except LabError as error:
             self.remarks.append(error.what)
             return None
+        self.remarks += disturbances(found.processor_share)
+        return found.bytes_per_s.median
 
     @property
     def gpu_bandwidth_bytes_per_s(self) -> float | None:
@@ -226,6 +233,11 @@ def _notes(rows: list[FitRow], room: Room, what_if: bool, rate: Rate) -> list[st
         waiting = [row.name for row in fitting if row.fit and row.fit.memory.cpu_bytes > available]
         if waiting:
             notes.append(f"Close other programs first for: {', '.join(waiting)}.")
+    smallest = {", ".join(row.fit.changes): None for row in rows if row.fit and row.fit.short_bytes}
+    if any(smallest):  # else a reader subtracts the memory from what a model needs, and gets another number
+        notes.append(
+            f"What does not fit is short by that much even with {' or '.join(filter(None, smallest))}."
+        )
     if any(row.speed and not row.speed.measured for row in rows):
         notes.append(_basis(rows, rate))
     if any(row.fit and row.fit.settings.gpu_layers and not row.speed for row in rows):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import sys
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
-from typing import Any
 
 from labkit.measuring.results import Result, Row
 from labkit.models import native
+from labkit.models.native import ggml_function
 from labkit.units import format_bytes
 
 #: ggml-backend.h: enum ggml_backend_dev_type
@@ -99,36 +97,6 @@ def ggml_version() -> str:
         commit.restype = ctypes.c_char_p
         text += f" ({commit().decode(errors='replace')})"
     return text
-
-
-def ggml_function(name: str) -> Any | None:
-    """A C function of ggml by its name, or None. The caller sets `restype` and `argtypes`."""
-    for library in _ggml_libraries():
-        try:
-            return library[name]
-        except AttributeError:
-            continue
-    return None
-
-
-_libraries: list[ctypes.CDLL] = []
-
-
-def _ggml_libraries() -> list[ctypes.CDLL]:
-    """The ggml libraries beside llama_cpp; they are in the process already, so this loads nothing twice."""
-    if _libraries:
-        return _libraries
-    llama_cpp = native.llama()
-    folder = Path(llama_cpp.__file__).parent / "lib"
-    pattern = {"win32": "{}.dll", "darwin": "lib{}.dylib"}.get(sys.platform, "lib{}.so")
-    for name in ("ggml-base", "ggml", "ggml-cpu", "llama"):
-        path = folder / pattern.format(name)
-        if path.exists():
-            try:
-                _libraries.append(ctypes.CDLL(str(path)))
-            except OSError:
-                continue
-    return _libraries
 
 
 def _devices() -> list[Device]:

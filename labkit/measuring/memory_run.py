@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labkit import limits, settings
+from labkit.child_process import run_child
 from labkit.errors import LabError
 from labkit.estimating.kv_cache import N_UBATCH, check_kv_type, kv_bytes
 from labkit.estimating.memory import estimate_memory
 from labkit.measuring.bench import resolve_model
-from labkit.measuring.child import run_child
 from labkit.measuring.hardware import Machine, machine, versions
 from labkit.measuring.memory_record import MemoryRecord
 from labkit.measuring.results import Result, Row, now_utc

@@ -12,11 +12,11 @@ from types import MappingProxyType
 from typing import Any
 
 from labkit import settings
+from labkit.child_process import run_child
 from labkit.errors import LabError
 from labkit.estimating.blueprint import Blueprint
 from labkit.estimating.config import blueprint_from_config
 from labkit.estimating.quantization import quantized
-from labkit.measuring.child import run_child
 from labkit.measuring.hardware import Machine, machine, versions
 from labkit.measuring.paired import Ratio
 from labkit.measuring.results import Result, Row, Spread, format_number, now_utc

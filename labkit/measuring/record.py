@@ -64,7 +64,7 @@ class BenchRecord:
             f"tg {','.join(map(plain_number, self.tg_values))} tok/s",
             f"pp {','.join(map(plain_number, self.pp_values))} tok/s",
             f"peak {plain_number(self.peak_mib)} MiB",
-            f"{_plain_name(self.model)} {self.sha12}",
+            f"{plain_name(self.model)} {self.sha12}",
             self.date,
         ]
         if self.random_weights:
@@ -142,7 +142,7 @@ def no_future(day: str, today: date | None = None) -> list[str]:
     return [f"The date {day} lies in the future."]
 
 
-def _plain_name(name: str) -> str:
+def plain_name(name: str) -> str:
     """A model's name without the characters that a record line uses itself."""
     ends_gone = re.sub(r"^[^\w.+-]+|[^\w.+-]+$", "", name)
     return re.sub(r"[^\w.+-]+", "-", ends_gone) or "model"

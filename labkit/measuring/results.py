@@ -51,11 +51,30 @@ class Spread:
 
 
 @dataclass(frozen=True)
+class Uncertain:
+    """A quantity that a sample tells only so far. The unit is that of its name."""
+
+    value: float
+    error: float
+    """One standard error: about two thirds of such samples lie within it of the truth."""
+
+    def text(self, unit: str = "") -> str:
+        """`'4.512 ± 0.046'`: as many digits as mean something."""
+        if not math.isfinite(self.error) or self.error <= 0:
+            return f"{format_number(self.value)} {unit}".rstrip()
+        decimals = min(9, max(0, 1 - math.floor(math.log10(self.error))))
+        return f"{self.value:,.{decimals}f} ± {self.error:,.{decimals}f} {unit}".rstrip()
+
+
+@dataclass(frozen=True)
 class Row:
-    """One line of a result's table. `value` is a number in `unit`, a Spread, a text, or None for unknown."""
+    """One line of a result's table.
+
+    `value` is a number in `unit`, a Spread, an Uncertain, a text, or None for unknown.
+    """
 
     quantity: str
-    value: float | Spread | str | None
+    value: float | Spread | Uncertain | str | None
     unit: str = ""
     detail: bool = False
     """For whoever wants to know more: folded away where a page can fold."""
@@ -71,6 +90,8 @@ class Row:
                 per = self.unit.removeprefix("bytes")
                 runs = f"({len(self.value.values)} runs)"
                 return f"{format_bytes(self.value.median)}{per} ± {format_bytes(self.value.std)}{per} {runs}"
+            return self.value.text(self.unit)
+        if isinstance(self.value, Uncertain):
             return self.value.text(self.unit)
         if self.unit.startswith("bytes"):
             return format_bytes(self.value) + self.unit.removeprefix("bytes")
@@ -140,7 +161,7 @@ class Result:
         return cls.from_dict(data)
 
     def to_frame(self) -> pd.DataFrame:
-        """A pandas table: quantity, value, unit; a repeated measurement also has mean, std and runs."""
+        """A pandas table: quantity, value, unit; mean, std and runs, or error, where the value has them."""
         import pandas as pd
 
         records = []
@@ -150,6 +171,8 @@ class Result:
                 spread = row.value
                 record |= {"value": spread.median, "mean": spread.mean, "std": spread.std}
                 record["runs"] = len(spread.values)
+            if isinstance(row.value, Uncertain):
+                record |= {"value": row.value.value, "error": row.value.error}
             records.append(record)
         return pd.DataFrame(records)
 

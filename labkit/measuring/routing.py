@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
+from labkit.child_process import run_child
 from labkit.errors import LabError
 from labkit.measuring.bench import resolve_model
-from labkit.measuring.child import run_child
 from labkit.measuring.results import Result, Row, now_utc
 from labkit.models.model_file import ModelFile
 from labkit.progress_bar import ProgressBar

@@ -17,9 +17,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from labkit import limits
+from labkit.child_process import died, messages, start_child, stop
 from labkit.errors import LabError
 from labkit.measuring.bench import resolve_model
-from labkit.measuring.child import died, messages, start_child, stop
 from labkit.models.model_file import ModelFile
 from labkit.progress_bar import ProgressBar
 

@@ -8,9 +8,9 @@ from labkit.estimating.blueprint import Blueprint
 from labkit.estimating.gguf_encoding import data_bytes
 from labkit.estimating.shallow import layer_period, main_layers, shallow
 from labkit.measuring.hardware import last_level_cache_bytes
-from labkit.models import twin_cache
+from labkit.models.made_files import MARGIN_BYTES
 from labkit.models.storage import free_bytes
-from labkit.models.twin_file import MARGIN_BYTES
+from labkit.models.twin import TWINS
 from labkit.units import GIB, MIB, format_bytes
 
 #: A twin up to this size is written and measured in minutes: no need to extrapolate, or the deeper of the
@@ -90,8 +90,8 @@ def _deep_bytes() -> int:
 
 def _most_bytes() -> int:
     """What twins may take in all: of the cache's share of the disk, and of the memory."""
-    free = free_bytes(twin_cache.folder())
-    kept = sum(path.stat().st_size for path in twin_cache.folder().glob("*.gguf"))
-    disk = settings.twin_space_bytes() if free is None else free + kept - MARGIN_BYTES
+    free = free_bytes(TWINS.folder())
+    kept = sum(path.stat().st_size for path in TWINS.folder().glob("*.gguf"))
+    disk = TWINS.most_bytes() if free is None else free + kept - MARGIN_BYTES
     memory = int(limits.memory_available_bytes() * _MEMORY_SHARE)
-    return min(disk, settings.twin_space_bytes(), memory)
+    return min(disk, TWINS.most_bytes(), memory)

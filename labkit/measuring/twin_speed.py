@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from labkit import limits, settings
+from labkit.child_process import run_child
 from labkit.errors import LabError
 from labkit.estimating.blueprint import Blueprint
 from labkit.estimating.gguf_encoding import file_bytes
@@ -21,7 +22,6 @@ from labkit.estimating.memory import estimate_memory
 from labkit.estimating.shallow import layer_tensors, main_layers
 from labkit.estimating.speed import weight_bytes_per_token
 from labkit.measuring.bench import MemoryUse, bench, check_sizes
-from labkit.measuring.child import run_child
 from labkit.measuring.hardware import Machine, machine, versions
 from labkit.measuring.results import Result, Row, Spread, now_utc
 from labkit.measuring.twin_depths import cache_warning, choose_depths, fits_whole

@@ -1,7 +1,8 @@
 """The worker's side of `labkit.models.llama_worker`: loads files without their weights, and tells the sizes.
 
-A line of JSON comes in: `{"path", "gpu_layers", "context": {...}}`, or a job for `engine.plan`. A line goes
-out: `{"log"}` with what llama.cpp wrote, or `{"problem"}` with its reason for refusing.
+A line of JSON comes in: `{"path", "gpu_layers", "context": {...}}`, or a job for `engine.plan` or
+`tokenizer.cut`. A line goes out: `{"log"}` with what llama.cpp wrote, or `{"problem"}` with its reason for
+refusing; `tokenizer.cut` tells its own.
 """
 
 from __future__ import annotations
@@ -14,17 +15,19 @@ import sys
 import threading
 from typing import Any
 
-from labkit.models import engine, native
+from labkit.models import engine, native, tokenizer
 
 #: it ends itself when nobody asks for so long
 _IDLE_SECONDS = 30.0
 _MEMORY_BYTES = 8 * 2**30
 
 
-def answer(job: dict[str, Any]) -> dict[str, str]:
-    """llama.cpp's log of one model and one context, neither allocated, or of the plan of a quantization."""
+def answer(job: dict[str, Any]) -> dict[str, Any]:
+    """llama.cpp's log of one model and one context, neither allocated, or what another job tells."""
     if "quantize" in job:
         return engine.plan(job)
+    if "vocabulary" in job:
+        return tokenizer.cut(job)
     lib, mark = native.llama(), native.log.mark()
     model_p = native.open_model(job["path"], gpu_layers=job["gpu_layers"], allocate=False)
     if model_p is None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from labkit.errors import LabError
+from labkit.facts.architectures import architectures
+from labkit.models.embedded import pocket_models
 from labkit.settings import datasets_dir
 from labkit.units import format_bytes, format_count
 
@@ -81,6 +83,7 @@ class Catalogue(list[CatalogueEntry]):
             # Parameters and quantization stand in the name; four columns fit a terminal.
             ["Name", "File", "Licence", "Repository on the hub"],
             [(e.name, format_bytes(e.bytes), e.licence, e.repo) for e in self],
+            ["`labkit fetch NAME` gets one; `labkit estimate NAME` first says what it takes.", *_pocket()],
         )
 
     def _repr_html_(self) -> str:
@@ -88,6 +91,11 @@ class Catalogue(list[CatalogueEntry]):
 
     def __repr__(self) -> str:
         return repr(self.table())
+
+
+def _pocket() -> list[str]:
+    names = ", ".join(pocket_models())
+    return [f"Here already, since they come with the course: {names}."] if names else []
 
 
 def catalogue() -> Catalogue:
@@ -109,9 +117,12 @@ def find_model(name: str) -> CatalogueEntry:
     for entry in entries:
         if entry.name == wanted:
             return entry
-    near = difflib.get_close_matches(wanted, [e.name for e in entries], n=3, cutoff=0.4)
-    near += [e.name for e in entries if wanted and wanted in e.name and e.name not in near]
+    names = [*pocket_models(), *(entry.name for entry in entries)]
+    near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.4)
+    near += [name for name in names if len(wanted) > 2 and wanted in name and name not in near]
     cure = f"Did you mean {' or '.join(near[:3])}? " if near else ""
+    if wanted in {row.id for row in architectures()}:  # what `labkit estimate` takes
+        cure += f"`labkit bench --twin {wanted}` measures that architecture without a download. "
     raise LabError(
         f"The catalogue has no model called {name!r}.",
         cure + "`lk.catalogue()` (or `labkit models`) lists all names.",

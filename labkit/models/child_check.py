@@ -77,7 +77,7 @@ def how_it_died(status: int, stderr: str) -> str:
     return f"llama.cpp ended on it with status {status}{said}"
 
 
-def _limit_resources(path: Path) -> None:
+def limit_resources(file_bytes: int) -> None:
     """No core file, no endless memory (not with a GPU: its driver reserves terabytes of addresses)."""
     if os.name != "posix":
         return
@@ -88,7 +88,7 @@ def _limit_resources(path: Path) -> None:
     from labkit.models.native import llama
 
     if not llama().llama_supports_gpu_offload() and sys.platform == "linux":
-        limit = 3 * path.stat().st_size + _SPARE_BYTES
+        limit = 3 * file_bytes + _SPARE_BYTES
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
@@ -140,7 +140,7 @@ def _use_vocabulary(lib: object, vocab: object, n_vocab: int) -> str:
 
 def main() -> None:
     path, layers = Path(sys.argv[1]), sys.argv[2]
-    _limit_resources(path)
+    limit_resources(path.stat().st_size)
     problem = _try(path, None if layers == "None" else int(layers))
     print(json.dumps({"problem": problem}), flush=True)
     os._exit(0)  # llama.cpp's own clean-up of a damaged model is not to be trusted

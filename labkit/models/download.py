@@ -25,7 +25,7 @@ _SLOW_TO_HASH_BYTES = 500_000_000
 
 
 def fetch(name: str | CatalogueEntry = DEFAULT_MODEL, *, show_progress: bool = True) -> ModelFile:
-    """The verified file of a model in the catalogue, downloaded where needed.
+    """The verified file of a pocket model, or of a model in the catalogue, downloaded where needed.
 
     Sources in order: the caches on this machine; the hub (with huggingface_hub's own settings:
     `HF_ENDPOINT`, `HF_TOKEN`, `HF_HOME`, `HF_HUB_OFFLINE`, which forbids the hub only); the mirror, where the
@@ -33,6 +33,8 @@ def fetch(name: str | CatalogueEntry = DEFAULT_MODEL, *, show_progress: bool = T
 
     Raises LabError that lists what was tried.
     """
+    if isinstance(name, str) and (path := embedded.pocket_model(name.strip().lower())):
+        return _from_course(path)
     entry = find_model(name) if isinstance(name, str) else name
     attempts: list[str] = []
     cached = _from_caches(entry, attempts, show_progress)
@@ -66,6 +68,8 @@ def get_model(name: str | CatalogueEntry = DEFAULT_MODEL, *, show_progress: bool
 
     Raises LabError only for a name that is not in the catalogue, or when the embedded file is missing too.
     """
+    if isinstance(name, str) and (path := embedded.pocket_model(name.strip().lower())):
+        return _from_course(path)
     entry = find_model(name) if isinstance(name, str) else name
     try:
         return fetch(entry, show_progress=show_progress)
@@ -109,6 +113,17 @@ def local_model(path: str | Path) -> ModelFile:
         return ModelFile(place.stem, place, sha256, size, "twin", True, twin_of=imitated)
     entry = next((e for e in catalogue() if e.sha256 == sha256), None)
     return ModelFile(entry.name if entry else place.stem, place, sha256, size, "local", entry=entry)
+
+
+def _from_course(path: Path) -> ModelFile:
+    """A pocket model. Raises LabError when the file is not the one that was trained."""
+    sha256 = file_sha256(path)
+    if sha256 != embedded.pocket_models()[path.stem]:
+        raise LabError(
+            f"{path.name} is not the file that came with the course: its SHA-256 is another one.",
+            "Get the original (`git checkout datasets/pocket`).",
+        )
+    return ModelFile(path.stem, path, sha256, path.stat().st_size, "embedded")
 
 
 def _from_caches(entry: CatalogueEntry, attempts: list[str], show_progress: bool) -> ModelFile | None:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from labkit.errors import LabError
+from labkit.models.chat_template import chat_prompt
 from labkit.units import format_seconds
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def generate(
     temperature: float,
     seed: int,
     chat: bool,
+    special: bool,
     on_text: Callable[[str], None] | None,
 ) -> Generation:
     """See `Model.generate`."""
@@ -88,7 +90,7 @@ def generate(
     start = time.perf_counter()
     with_template = chat and model.header.has_chat_template
     full_prompt = chat_prompt(model, prompt) if with_template else prompt
-    tokens = model.prompt_tokens(full_prompt, special=with_template)
+    tokens = model.prompt_tokens(full_prompt, special=with_template or special)
     choose = _chooser(temperature, seed)
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     text: list[str] = []
@@ -134,33 +136,6 @@ def generate(
         model.file.random_weights,
         model.file.notice,
     )
-
-
-def chat_prompt(model: Model, message: str) -> str:
-    """The message inside the chat template that the model's file carries.
-
-    Raises LabError when that template is broken.
-    """
-    from llama_cpp.llama_chat_format import Jinja2ChatFormatter
-
-    tokens = model.header.metadata.get("tokenizer.ggml.tokens") or []
-
-    def special(key: str) -> str:
-        number = model.header.metadata.get(f"tokenizer.ggml.{key}_token_id", -1)
-        return tokens[number] if isinstance(number, int) and 0 <= number < len(tokens) else ""
-
-    try:
-        formatter = Jinja2ChatFormatter(
-            template=str(model.header.metadata["tokenizer.chat_template"]),
-            eos_token=special("eos"),
-            bos_token=special("bos"),
-        )
-        return formatter(messages=[{"role": "user", "content": message}]).prompt
-    except Exception as error:  # whatever a template written by others can raise
-        raise LabError(
-            f"The chat template in {model.file.name} does not work: {error}.",
-            "Use `chat=False`, or another file of this model.",
-        ) from error
 
 
 def probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:

@@ -178,7 +178,7 @@ def _check_magic(cursor: _Cursor) -> None:
         raise LabError(
             "The file is not GGUF: it looks like PyTorch or safetensors weights.", "Find its GGUF edition."
         )
-    raise LabError(f"The file is not GGUF: it begins with {magic!r} and not with b'GGUF'.", DOWNLOAD_AGAIN)
+    raise LabError("The file is not GGUF: it does not begin with these four letters.", DOWNLOAD_AGAIN)
 
 
 def _value(cursor: _Cursor, key: str) -> Any:

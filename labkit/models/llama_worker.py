@@ -32,7 +32,7 @@ class _Worker:
         self._errors: IO[bytes] | None = None
         self._owner = 0
 
-    def ask(self, job: dict[str, Any]) -> dict[str, str]:
+    def ask(self, job: dict[str, Any]) -> dict[str, Any]:
         """The worker's answer. Raises LabError when llama.cpp stops the worker, or takes too long."""
         with self._lock:
             line = self._answer(job) or self._answer(job, fresh=True)
@@ -108,8 +108,8 @@ _worker = _Worker()
 atexit.register(_worker.stop)
 
 
-def ask_llama(job: dict[str, Any]) -> dict[str, str]:
-    """Hands the worker a job (see `_llama_worker`) and returns its answer, `{"log"}` or `{"problem"}`.
+def ask_llama(job: dict[str, Any]) -> dict[str, Any]:
+    """Hands the worker a job (see `_llama_worker`) and returns its answer: `{"log"}`, `{"problem"}` and more.
 
     Raises LabError when llama.cpp stopped the worker on it.
     """

@@ -68,7 +68,7 @@ def load_model(
     A file whose hash is not in the catalogue is first tried in a process of its own. Raises LabError when it
     cannot be loaded, with llama.cpp's own reason, or when the context does not fit into memory.
     """
-    file = _as_model_file(model)
+    file = as_model_file(model)
     if not isinstance(context, int) or isinstance(context, bool) or context < 1:
         raise LabError(
             f"A context of {context!r} tokens is not possible.", "Give a whole number, such as 2048."
@@ -82,12 +82,15 @@ def load_model(
     return Model(file, header, context=context, threads=n_threads, gpu_layers=gpu_layers)
 
 
-def close_all_models() -> int:
-    """Closes every model that is open in this process. Returns how many there were."""
+def close_all_models() -> str:
+    """Closes every model that is open in this process. Returns what was closed, in words."""
     models = [model for model in list(_open_models) if not model.closed]
     for model in models:
         model.close()
-    return len(models)
+    if not models:
+        return "No model was open."
+    names = ", ".join(sorted({model.file.label for model in models}))
+    return f"Closed {len(models)} model{'s' if len(models) > 1 else ''}: {names}."
 
 
 class Model:
@@ -236,6 +239,7 @@ class Model:
         temperature: float = 0.0,
         seed: int = 0,
         chat: bool = True,
+        special: bool = False,
         on_text: Callable[[str], None] | None = None,
     ) -> Generation:
         """Writes an answer to `prompt`.
@@ -246,6 +250,8 @@ class Model:
         temperature : 0 always takes the most probable token (the same answer each time); more is more random.
         seed : start of the random numbers for temperatures above 0.
         chat : puts the prompt into the model's chat template; a model without one goes on with the text.
+        special : reads markers such as `<|im_start|>` in the prompt as the one token they stand for, as
+            `chat` does; for a prompt that already is in the template's form.
         on_text : called with each new piece of text.
 
         Raises LabError when the prompt is too long for the context, or the model is closed.
@@ -261,6 +267,7 @@ class Model:
                 temperature=temperature,
                 seed=seed,
                 chat=chat,
+                special=special,
                 on_text=on_text,
             )
 
@@ -343,7 +350,8 @@ class Model:
             )
 
 
-def _as_model_file(model: ModelFile | str | Path) -> ModelFile:
+def as_model_file(model: ModelFile | str | Path) -> ModelFile:
+    """The verified file of a ModelFile, a catalogue name or a path. Raises LabError when there is none."""
     from labkit.models.download import fetch, local_model
 
     if isinstance(model, ModelFile):
@@ -372,7 +380,7 @@ def _require_trust(file: ModelFile, gpu_layers: int | None) -> None:
             f"{file.path.name} has changed since it was checked: its SHA-256 is another one now.",
             "Fetch it again, or call `lk.local_model(path)` if you changed it yourself.",
         )
-    if sha256 == embedded.SHA256 or any(sha256 == entry.sha256 for entry in catalogue()):
+    if embedded.is_embedded(sha256) or any(sha256 == entry.sha256 for entry in catalogue()):
         return
     engine = native.engine_name()
     if not is_known_to_load(file.path, sha256, engine):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from labkit.models.catalogue import CatalogueEntry
 from labkit.units import format_bytes
 
-Source = Literal["cache", "hub", "mirror", "embedded", "local", "twin"]
+Source = Literal["cache", "hub", "mirror", "embedded", "local", "twin", "quantized", "fine-tuned"]
 
 _SOURCE_TEXT: dict[str, str] = {
     "cache": "already on this machine",
@@ -20,6 +20,8 @@ _SOURCE_TEXT: dict[str, str] = {
     "embedded": "came with the course",
     "local": "your own file",
     "twin": "written on this machine, with random weights",
+    "quantized": "quantized on this machine",
+    "fine-tuned": "fine-tuned on this machine",
 }
 RANDOM_WEIGHTS_NOTICE = (
     "This model has RANDOM weights. It runs like a real one, but what it writes is noise. "

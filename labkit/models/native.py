@@ -9,7 +9,9 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import sys
 from collections import deque
+from pathlib import Path
 from typing import Any
 
 from labkit.errors import LabError
@@ -75,6 +77,36 @@ def llama() -> Any:
     return llama_cpp
 
 
+def ggml_function(name: str) -> Any | None:
+    """A C function of ggml by its name, or None. The caller sets `restype` and `argtypes`."""
+    for library in _ggml_libraries():
+        try:
+            return library[name]
+        except AttributeError:
+            continue
+    return None
+
+
+_libraries: list[ctypes.CDLL] = []
+
+
+def _ggml_libraries() -> list[ctypes.CDLL]:
+    """The ggml libraries beside llama_cpp; they are in the process already, so this loads nothing twice."""
+    if _libraries:
+        return _libraries
+    llama_cpp = llama()
+    folder = Path(llama_cpp.__file__).parent / "lib"
+    pattern = {"win32": "{}.dll", "darwin": "lib{}.dylib"}.get(sys.platform, "lib{}.so")
+    for name in ("ggml-base", "ggml", "ggml-cpu", "llama"):
+        path = folder / pattern.format(name)
+        if path.exists():
+            try:
+                _libraries.append(ctypes.CDLL(str(path)))
+            except OSError:
+                continue
+    return _libraries
+
+
 def engine_name() -> str:
     """`'llama-cpp-python 0.3.36'`."""
     return f"llama-cpp-python {llama().__version__}"
@@ -97,13 +129,16 @@ def open_model(
     gpu_layers: int | None = None,
     mmap: bool | None = None,
     allocate: bool = True,
+    vocabulary_only: bool = False,
 ) -> Any:
     """Loads a model file; None when llama.cpp refuses.
 
     `mmap` maps the file instead of reading it; None lets llama.cpp decide. `allocate=False` reads no weights.
+    `vocabulary_only` reads the tokenizer and nothing else.
     """
     lib = llama()
     params = lib.llama_model_default_params()
+    params.vocab_only = vocabulary_only
     if gpu_layers is not None:
         params.n_gpu_layers = gpu_layers
     if mmap is not None:

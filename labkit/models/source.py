@@ -19,6 +19,7 @@ from typing import Any, Literal
 from labkit.errors import LabError
 from labkit.estimating.blueprint import Blueprint
 from labkit.facts.architectures import ArchitectureRow, architectures
+from labkit.models import embedded
 from labkit.models.catalogue import CatalogueEntry, catalogue
 from labkit.models.gguf import read_gguf_header
 from labkit.models.gguf_header import GGUFHeader
@@ -117,8 +118,9 @@ def open_source(source: SourceLike | Source, *, quant: str | None = None) -> Sou
 
 
 def known_names() -> list[str]:
-    """All names of the catalogue and of the table of architectures."""
-    return [entry.name for entry in catalogue()] + [row.id for row in architectures()]
+    """All names: of the pocket models, of the catalogue and of the table of architectures."""
+    names = [*embedded.pocket_models(), *(entry.name for entry in catalogue())]
+    return names + [row.id for row in architectures()]
 
 
 # ---------------------------------------------------------------- names
@@ -126,6 +128,8 @@ def known_names() -> list[str]:
 
 def _from_name(text: str, quant: str | None) -> Source:
     wanted = text.lower()
+    if pocket := embedded.pocket_model(wanted):
+        return _from_gguf(pocket)
     for entry in catalogue():
         if entry.name == wanted:
             return _from_catalogue(entry)

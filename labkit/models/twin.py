@@ -18,19 +18,20 @@ from labkit.errors import LabError
 from labkit.estimating.blueprint import Blueprint
 from labkit.estimating.gguf_encoding import data_bytes, header_bytes
 from labkit.estimating.shallow import main_layers, shallow
-from labkit.models import twin_cache
+from labkit.models.made_files import MadeFiles
 from labkit.models.model_file import TWIN_KEY, ModelFile, twin_of
-from labkit.models.twin_cache import forget_twins
 from labkit.models.twin_file import RECIPE, disk_problem, require_room, write_twin_file
 
 if TYPE_CHECKING:
     from labkit.models.source import Source, SourceLike
 
-__all__ = ["forget_twins", "shallow_twin", "twin", "twin_blueprint", "twin_of_blueprint"]
+__all__ = ["TWINS", "forget_twins", "shallow_twin", "twin", "twin_blueprint", "twin_of_blueprint"]
 
 #: The `general.*` keys that say how to read a file. The others tell of the real model's authors and licence.
 _KEPT = ("architecture", "type", "file_type", "quantization_version", "alignment")
 _LONGEST_SLUG = 60
+#: where they are kept
+TWINS = MadeFiles("twins", "twin", "twins", "LABKIT_TWIN_SPACE")
 
 
 def twin(
@@ -90,19 +91,27 @@ def twin_of_blueprint(
     if out is not None:
         return _write_to(Path(out).expanduser(), blueprint, header, show_progress)
     n_bytes = len(header) + data_bytes(blueprint)
-    folder = twin_cache.folder()
+    folder = TWINS.folder()
     key = hashlib.sha256(header + RECIPE).hexdigest()[:12]
     path = folder / f"{_slug(blueprint.title)}-{key}.gguf"
-    with twin_cache.only_writer(path, show_progress):
-        sha256 = twin_cache.recorded_sha256(path, header, n_bytes)
+    with TWINS.only_writer(path, show_progress):
+        sha256 = TWINS.recorded_sha256(path)
         if not sha256:
             path.unlink(missing_ok=True)  # damaged or of unknown origin
-            room = twin_cache.room_for(n_bytes)
+            room = TWINS.room_for(n_bytes)
             require_room(folder, blueprint, n_bytes, room.n_bytes)
             note = room.make()
             sha256 = write_twin_file(path, blueprint, header, note=note, show_progress=show_progress)
-            twin_cache.record(path, sha256)
+            TWINS.record(path, sha256)
     return ModelFile(path.stem, path, sha256, n_bytes, "twin", True, twin_of=blueprint.title)
+
+
+def forget_twins(*, everywhere: bool = False) -> str:
+    """Removes the twins that this notebook used; returns a sentence that says what was removed.
+
+    `everywhere` removes those of other notebooks and of earlier sessions too. Taught in chapter 2.
+    """
+    return TWINS.forget(everywhere=everywhere)
 
 
 def _write_to(path: Path, blueprint: Blueprint, header: bytes, show_progress: bool) -> ModelFile:

@@ -12,14 +12,13 @@ from labkit.errors import LabError
 from labkit.estimating.blueprint import Blueprint
 from labkit.estimating.gguf_encoding import data_bytes
 from labkit.estimating.shallow import main_layers
+from labkit.models.made_files import MARGIN_BYTES, part_path
 from labkit.models.storage import FULL, free_bytes
 from labkit.progress_bar import ProgressBar
 from labkit.units import format_bytes, format_seconds
 
 #: How the weights are made: change it when they change, or older twins stay in use.
 RECIPE = b"2"
-#: left free on the disk
-MARGIN_BYTES = 64 * 2**20
 _DEFAULT_ALIGNMENT = 32
 
 
@@ -29,7 +28,7 @@ def write_twin_file(
     """Writes the file and returns its SHA-256. It is at `path` whole, or not at all. `note` ends the bar."""
     total, title = len(header) + data_bytes(blueprint), blueprint.title
     start = time.monotonic()
-    part = path.with_name(f".{path.name}.part")
+    part = part_path(path)
     with ProgressBar(total, "B", f"Writing the twin of {title}", show=show_progress) as bar:
         try:
             sha256 = _write(part, blueprint, header, bar)

@@ -1,7 +1,7 @@
 """Print every table that can be made here: `python -m tests.benchmarks [--folder FOLDER]`.
 
-FOLDER keeps the compiled `llama-bench` between calls (default: labkit's cache). Without cmake and a compiler
-that table is left out, with a word.
+FOLDER keeps llama.cpp's compiled programs between calls (default: labkit's cache). Without cmake and a
+compiler their tables are left out, with a word.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from labkit import settings
-from tests.benchmarks import build_llama_bench, import_time
+from tests.benchmarks import build_llama_tools, import_time
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,13 +43,15 @@ def main() -> None:
     good.append(_run("tests.benchmarks.kill_and_resume"))
     print("\n# damaged GGUF files\n", flush=True)
     good.append(_run("tests.benchmarks.mutated_gguf"))
-    print("\n# labkit bench against llama-bench\n", flush=True)
+    print("\n# labkit against llama-quantize, llama-perplexity and llama-bench\n", flush=True)
     if shutil.which("cmake"):
-        program = build_llama_bench.build(arguments.folder.resolve(), jobs=2)
+        names = ["llama-bench", "llama-perplexity", "llama-quantize"]
+        program, *_ = build_llama_tools.build(arguments.folder.resolve(), names, jobs=2)
+        good.append(_run("tests.benchmarks.quality_against_llama_perplexity", "--tools", str(program.parent)))
         pairs = ["--llama-bench", str(program), "--pairs", str(arguments.pairs)]
         good.append(_run("tests.benchmarks.against_llama_bench", *pairs))
     else:
-        print("left out: cmake is missing, so llama-bench can't be built")
+        print("left out: cmake is missing, so llama.cpp's programs can't be built")
     raise SystemExit(0 if all(good) else 1)
 
 

@@ -49,6 +49,14 @@ def test_the_result_travels(bandwidth: BandwidthResult) -> None:
     assert "GB/s" in repr(bandwidth)
 
 
+def test_a_reading_beside_other_programs_says_so(bandwidth: BandwidthResult) -> None:
+    """Its threads were kept from the processor, so memory seems slower than it is."""
+    assert 0 < bandwidth.processor_share <= 1
+    for share, said in ((0.31, True), (0.99, False), (None, False)):
+        text = repr(dataclasses.replace(bandwidth, processor_share=share))
+        assert ("Disturbed: this run got 31%" in text) == said
+
+
 def test_one_thread_reads_no_faster_than_all(bandwidth: BandwidthResult) -> None:
     if bandwidth.threads == 1:
         pytest.skip("one core only")

@@ -13,11 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from labkit.child_process import run_child
 from labkit.errors import LabError
 from labkit.estimating.kv_cache import kv_bytes_per_token
 from labkit.estimating.speed import weight_bytes_per_token
 from labkit.measuring.bench import BenchResult, bench
-from labkit.measuring.child import run_child
 from labkit.measuring.record import BenchRecord
 from labkit.models.gguf import read_gguf_header
 from labkit.models.model_file import ModelFile

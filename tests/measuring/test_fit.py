@@ -67,8 +67,14 @@ def test_settings_that_make_it_fit_are_named() -> None:
     assert row.fit.verdict == "fits with"
     assert re.fullmatch(r"fits with (Q\w+, )?([\d,]+ tokens, )?q8_0 cache", row.verdict())
     assert row.fit.memory.cpu_bytes <= 8 * GIB < row.needed_bytes
-    short = fit("llama-3.1-405b", memory_bytes=8 * GIB)["llama-3.1-405b"]
+    table = fit("llama-3.1-405b", memory_bytes=8 * GIB)
+    short = table["llama-3.1-405b"]
     assert re.fullmatch(r"does not fit: \d+\.\d\d GiB short", short.verdict())
+    # far less than it needs as asked: the table says with which settings
+    assert short.fit.short_bytes < short.needed_bytes - 8 * GIB
+    notes = " ".join(table.notes)
+    assert "does not fit is short by that much even with Q2_K, 2,048 tokens, q8_0 cache" in notes
+    assert "even with" not in " ".join(fit("qwen3-14b", memory_bytes=8 * GIB).notes)
 
 
 def test_a_graphics_card_that_is_not_here() -> None:

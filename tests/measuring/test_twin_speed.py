@@ -16,8 +16,7 @@ from labkit.estimating.shallow import layer_period, main_layers, shallow
 from labkit.measuring import twin_depths
 from labkit.measuring.twin_depths import cache_warning, choose_depths, fits_whole, swept_bytes
 from labkit.measuring.twin_speed import TwinSpeed, _on_the_line, bench_twin, layer_work
-from labkit.models import twin_cache
-from labkit.models.twin import twin_blueprint
+from labkit.models.twin import TWINS, twin_blueprint
 from labkit.units import GIB, MIB
 from tests.estimating.configs import SMALL, config
 
@@ -142,14 +141,14 @@ def test_what_is_found_says_how(measured: dict[str, TwinSpeed]) -> None:
 def test_impossible_depths_are_sentences(depths: tuple[int, int]) -> None:
     with pytest.raises(LabError):
         bench_twin(LLAMA, "Q4_0", depths=depths, **SIZES)
-    assert not twin_cache.folder().exists()
+    assert not TWINS.folder().exists()
 
 
 @pytest.mark.parametrize("wrong", [{"prompt": 0}, {"threads": 0}, {"context": 3}, {"kv_type": "q9"}])
 def test_wrong_settings_are_sentences(wrong: dict[str, object]) -> None:
     with pytest.raises(LabError):
         bench_twin(LLAMA, "Q4_0", **(SIZES | wrong))
-    assert not twin_cache.folder().exists()
+    assert not TWINS.folder().exists()
 
 
 def test_a_model_of_one_layer_cannot_be_extrapolated(roomy: None) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from labkit.measuring.llama_build import ggml_function
 from labkit.models import native
+from labkit.models.native import ggml_function
 
 _F32, _I32 = 0, 26
 _SMALLEST_NORMAL = np.finfo(np.float32).tiny

@@ -121,6 +121,17 @@ def test_catalogue_is_complete() -> None:
     assert find_model("  SmolLM2-135M-Instruct-Q4_1 ").parameters == 134_515_008
 
 
+def test_a_name_that_only_the_estimate_knows_leads_to_its_twin() -> None:
+    with pytest.raises(LabError, match="no model called 'llama-3.1-8b'") as caught:
+        find_model("llama-3.1-8b")
+    assert "llama-3.1-8b-instruct-q4_k_m" in caught.value.cure
+    assert "labkit bench --twin llama-3.1-8b" in caught.value.cure
+    for name in ("", ".", "nobody"):
+        with pytest.raises(LabError) as caught:
+            find_model(name)
+        assert "Did you mean" not in caught.value.cure and "twin" not in caught.value.cure
+
+
 def test_broken_catalogue_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABKIT_DATASETS", str(tmp_path))
     with pytest.raises(LabError, match="catalogue of models is missing"):

@@ -129,8 +129,10 @@ def test_closed_model_is_a_sentence(random_model: object) -> None:
 def test_closing_all(random_model: object) -> None:
     close_all_models()
     models = [load_model(random_model, context=256) for _ in range(3)]
-    assert close_all_models() == 3 and all(model.closed for model in models)
-    assert close_all_models() == 0
+    told = close_all_models()
+    assert all(model.closed for model in models)
+    assert told == f"Closed 3 models: {models[0].file.label}."
+    assert close_all_models() == "No model was open."
 
 
 def test_closing_in_one_thread_while_another_writes(random_model: object) -> None:

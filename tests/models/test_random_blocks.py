@@ -9,8 +9,8 @@ import pytest
 
 from labkit.errors import LabError
 from labkit.estimating.gguf_types import GGML_TYPES
-from labkit.measuring.llama_build import ggml_function
 from labkit.models import native
+from labkit.models.native import ggml_function
 from labkit.models.random_blocks import _KINDS as KINDS
 from labkit.models.random_blocks import block_pool
 

@@ -15,17 +15,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labkit import settings
 from labkit.errors import LabError
 from labkit.estimating.blueprint import TYPES_BY_NAME, Blueprint
 from labkit.estimating.config import blueprint_from_config
 from labkit.measuring.bench import BenchResult, bench
-from labkit.models import twin_cache, twin_file
+from labkit.models import made_files, twin_file
 from labkit.models.download import local_model
 from labkit.models.gguf import read_gguf_header
 from labkit.models.loading import load_model
 from labkit.models.model_file import ModelFile
-from labkit.models.twin import forget_twins, twin, twin_blueprint, twin_of_blueprint
+from labkit.models.twin import TWINS, forget_twins, twin, twin_blueprint, twin_of_blueprint
 from tests.estimating.configs import EXPERTS, SMALL, config
 from tests.models.node_values import NodeValues, node_values
 
@@ -156,9 +155,9 @@ def test_it_is_made_once_and_forgotten() -> None:
     other = quiet_twin(LLAMA, "Q8_0")
     assert other.path != first.path
     assert "2 twins" in forget_twins()
-    assert not list(twin_cache.folder().iterdir())
+    assert not list(TWINS.folder().iterdir())
     assert "0 twins" in forget_twins()
-    other_notebook = twin_cache.folder() / "twin-of-another.gguf"
+    other_notebook = TWINS.folder() / "twin-of-another.gguf"
     other_notebook.write_bytes(b"GGUF")
     assert "0 twins" in forget_twins() and other_notebook.exists()
     assert "1 twin," in forget_twins(everywhere=True) and not other_notebook.exists()
@@ -185,14 +184,14 @@ def test_the_oldest_twins_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
     assert newest.path.exists() and files[0].path.exists()
     assert not files[1].path.exists()
     monkeypatch.setenv("LABKIT_TWIN_SPACE", "1e-9")  # larger than the cap: it may be there alone
-    assert [quiet_twin(LLAMA, "Q8_0").path] == list(twin_cache.folder().glob("*.gguf"))
+    assert [quiet_twin(LLAMA, "Q8_0").path] == list(TWINS.folder().glob("*.gguf"))
 
 
 @pytest.mark.parametrize("said", ["", "nonsense", "-3", "nan", "inf", "1e400"])
 def test_an_odd_cap_is_the_usual_one(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    usual = settings.twin_space_bytes()
+    usual = TWINS.most_bytes()
     monkeypatch.setenv("LABKIT_TWIN_SPACE", said)
-    assert settings.twin_space_bytes() == usual == 8 * 2**30
+    assert TWINS.most_bytes() == usual == 8 * 2**30
 
 
 def test_too_little_room_is_told_before_anything_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,8 +200,8 @@ def test_too_little_room_is_told_before_anything_is_written(monkeypatch: pytest.
     size = quiet_twin(big, "Q8_0").bytes
     forget_twins()
     kept = quiet_twin(LLAMA, "Q4_0")
-    for module in (twin_file, twin_cache):
-        monkeypatch.setattr(module, "free_bytes", lambda _: twin_file.MARGIN_BYTES + size // 2)
+    for module in (twin_file, made_files):
+        monkeypatch.setattr(module, "free_bytes", lambda _: made_files.MARGIN_BYTES + size // 2)
     with pytest.raises(LabError, match="MiB") as caught:
         quiet_twin(big, "Q8_0")
     assert "layers=" in caught.value.cure and kept.path.exists()
@@ -232,7 +231,7 @@ def test_a_disk_that_fails_half_way_leaves_nothing(code: int, monkeypatch: pytes
     with pytest.raises(LabError) as caught:
         quiet_twin(LLAMA, "Q4_0")
     assert caught.value.cure
-    assert [p for p in twin_cache.folder().iterdir() if p.suffix != ".lock"] == []
+    assert [p for p in TWINS.folder().iterdir() if p.suffix != ".lock"] == []
 
 
 WRITER = """
@@ -259,14 +258,14 @@ def test_an_interrupt_leaves_nothing_and_a_kill_is_tidied_up() -> None:
         process.send_signal(how)
         assert process.wait(30) == (130 if how == signal.SIGINT else -signal.SIGKILL)
         assert part.exists() == (how == signal.SIGKILL)
-        assert not list(twin_cache.folder().glob("*.gguf"))
+        assert not list(TWINS.folder().glob("*.gguf"))
     quiet_twin(LLAMA, "Q4_0")
-    assert not list(twin_cache.folder().glob(".*.part"))
+    assert not list(TWINS.folder().glob(".*.part"))
 
 
 def _wait_for_part() -> Path:
     for _ in range(2000):
-        for part in twin_cache.folder().glob(".*.part"):
+        for part in TWINS.folder().glob(".*.part"):
             if part.stat().st_size > 2**20:
                 return part
         time.sleep(0.005)
@@ -283,7 +282,7 @@ def test_out_replaces_only_a_twin(tmp_path: Path, random_model: ModelFile) -> No
     small, large = (quiet_twin(LLAMA, quant, out=new) for quant in ("Q4_0", "Q8_0"))
     assert new.stat().st_size == large.bytes > small.bytes
     assert quiet_twin(LLAMA, "Q4_0", out=tmp_path).path.parent == tmp_path
-    assert not twin_cache.folder().exists()
+    assert not TWINS.folder().exists()
 
 
 @pytest.mark.parametrize("layers", [0, -1, 4, 10**12, 1.5, True, "2", None])
