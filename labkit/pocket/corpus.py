@@ -1,0 +1,100 @@
+"""The training texts: what the generators write, mixed in fixed shares from one seed.
+
+The same seed gives the same texts on every machine, so nothing of them needs to be stored. CC0.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import TypeVar
+
+from labkit.pocket import stories, world_prose, world_questions
+from labkit.pocket.document import Conversation, Document
+from labkit.pocket.tasks import choices, code, constraints, recall, sums
+
+T = TypeVar("T", Document, Conversation)
+
+SEED = 20261122
+#: share of the characters, by source; chosen by pilots (see the model card)
+DOCUMENT_SHARES = {
+    "world": 0.17,
+    "stories": 0.05,
+    "sums": 0.27,
+    "recall": 0.27,
+    "code": 0.08,
+    "choices": 0.08,
+    "constraints": 0.08,
+}
+#: of what a base model reads before the mixture
+_ECHO_CHARACTERS = 12_000_000
+CONVERSATION_SHARES = {
+    "world": 0.20,
+    "sums": 0.30,
+    "recall": 0.22,
+    "code": 0.06,
+    "choices": 0.10,
+    "constraints": 0.12,
+}
+
+
+def documents(
+    seed: int = SEED, *, leave_out: frozenset[str] = frozenset(), only: Collection[str] = ()
+) -> Iterator[Document]:
+    """The endless stream of texts that a base model reads; none states a fact named in `leave_out`.
+
+    `only` keeps the sources that it names.
+    """
+    sources: dict[str, Callable[[random.Random], Iterator[Document]]] = {
+        "world": lambda rng: world_prose.documents(rng, leave_out),
+        "stories": stories.documents,
+        "sums": sums.documents,
+        "recall": recall.documents,
+        "code": code.documents,
+        "choices": lambda rng: choices.documents(rng, leave_out),
+        "constraints": constraints.documents,
+    }
+    started = {name: source(random.Random(f"{seed}/{name}")) for name, source in sources.items()}
+    return _mixed(_chosen(started, only), DOCUMENT_SHARES, lambda document: len(document.text))
+
+
+def echoes(seed: int = SEED) -> Iterator[Document]:
+    """What a base model reads first: they teach it to look back into a text; mixed texts do so late."""
+    rng = random.Random(f"{seed}/echoes")
+    size = 0
+    while size < _ECHO_CHARACTERS:
+        document = recall.echo(rng)
+        size += len(document.text)
+        yield document
+
+
+def conversations(
+    seed: int = SEED, *, leave_out: frozenset[str] = frozenset(), only: Collection[str] = ()
+) -> Iterator[Conversation]:
+    """The endless stream of conversations for fine-tuning; see `documents`."""
+    sources: dict[str, Callable[[random.Random], Iterator[Conversation]]] = {
+        "world": lambda rng: world_questions.conversations(rng, leave_out),
+        "sums": sums.conversations,
+        "recall": recall.conversations,
+        "code": code.conversations,
+        "choices": lambda rng: choices.conversations(rng, leave_out),
+        "constraints": constraints.conversations,
+    }
+    started = {name: source(random.Random(f"{seed}/chat/{name}")) for name, source in sources.items()}
+    return _mixed(_chosen(started, only), CONVERSATION_SHARES, lambda talk: sum(map(len, talk.turns)))
+
+
+def _chosen(sources: dict[str, Iterator[T]], only: Collection[str]) -> dict[str, Iterator[T]]:
+    return {name: source for name, source in sources.items() if not only or name in only}
+
+
+def _mixed(
+    sources: Mapping[str, Iterator[T]], shares: Mapping[str, float], size: Callable[[T], int]
+) -> Iterator[T]:
+    """The next item always comes from the source that is furthest behind its share."""
+    written = dict.fromkeys(sources, 0.0)
+    while True:
+        name = min(written, key=written.__getitem__)
+        item = next(sources[name])
+        written[name] += size(item) / shares[name]
+        yield item
