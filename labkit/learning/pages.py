@@ -69,6 +69,16 @@ _FACTS_VIEWS = {
         "What the EU AI Act says of free and open-source models",
         {"topic": "about", "rule": "rule", "article": "where"},
     ),
+    "tokenizer_kinds": _FactsView(
+        "Methods and libraries",
+        {
+            "model": "model",
+            "method": "method",
+            "starts_from": "starts from",
+            "library": "library",
+            "vocabulary": "vocabulary",
+        },
+    ),
     "prices": _FactsView(
         "What hosted models cost, in US dollars per million tokens",
         {
@@ -83,12 +93,53 @@ _FACTS_VIEWS = {
         "A card, field by field: Llama 3.1 8B Instruct in Q4_K_M",
         {"field": "field", "example": "here", "tells": "what it tells you"},
     ),
+    "quantization_speeds": _FactsView(
+        "Llama 3.1 8B: published speeds, in tokens/s",
+        {
+            "quant": "stored as",
+            "bits_per_weight": "bits per weight",
+            "weights_gib": "size, GiB",
+            "generation_tokens_per_s": "generation",
+            "prompt_tokens_per_s": "prompt processing",
+        },
+    ),
+    "quantization_methods": _FactsView(
+        "Ways to lose less at the same number of bits",
+        {
+            "name": "name",
+            "stores": "what it does",
+            "needs_text": "needs sample text?",
+            "where": "where you meet it",
+        },
+    ),
     "family_extras": _FactsView(
         "What the families add",
         {
             "model_type": "model_type",
             "extra": "what its layers have besides",
             "tied_when_missing": "tied, where the line is missing?",
+        },
+    ),
+    "quantization_names": _FactsView(
+        "More names that you will meet",
+        {
+            "names": "name",
+            "file_format": "in files of",
+            "what": "what it is",
+            "bits_per_weight": "bits per weight",
+        },
+    ),
+    "name_endings": _FactsView(
+        "Endings of model names",
+        {"ending": "ending", "kind": "base or instruct?", "meaning": "what it says", "examples": "examples"},
+    ),
+    "training_methods": _FactsView(
+        "Methods that combine",
+        {
+            "method": "method",
+            "needs": "what it needs",
+            "learns": "what becomes more probable",
+            "example": "for example",
         },
     ),
     "architectures": _FactsView(

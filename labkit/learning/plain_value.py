@@ -1,8 +1,9 @@
 """A learner's answer as plain values, without running any code of its objects.
 
 An answer cell may hold anything: an object whose `__eq__` raises, a list that holds itself, a million
-rows. Only exact built-in types pass (and NumPy's single numbers, read by NumPy); all else is named in a
-sentence. So a judge sees only numbers, text, True, False, None, lists and dictionaries, and few of them.
+rows. Only exact built-in types pass (and NumPy's numbers, single or in an array, read by NumPy); all else is
+named in a sentence. So a judge sees only numbers, text, True, False, None, lists and dictionaries, and few of
+them.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class _Reader:
             return [self.read(item, depth + 1) for item in tuple(value)]
         if kind is dict:
             return {self._key(k): self.read(v, depth + 1) for k, v in tuple(value.items())}
-        return self._numpy_number(value)
+        return self._numpy_numbers(value, depth)
 
     def _text(self, value: str) -> str:
         if len(value) > MAX_TEXT:
@@ -69,8 +70,12 @@ class _Reader:
             raise LabError(f"A key of the dictionary is {describe(key)}.", "Keys are text, in quotes.")
         return self._text(key)
 
-    def _numpy_number(self, value: Any) -> Any:
+    def _numpy_numbers(self, value: Any, depth: int) -> Any:
         numpy = sys.modules.get("numpy")
+        if numpy is not None and type(value) is numpy.ndarray and value.dtype.kind in "biuf":
+            if value.size > MAX_VALUES:
+                raise LabError("The answer is far larger than expected.", _FORMS)
+            return self.read(value.tolist(), depth)
         # Compared by identity: `==` between types may run a learner's metaclass.
         if numpy is not None and any(type(value) is kind for kind in numpy.sctypeDict.values()):
             number = value.item()

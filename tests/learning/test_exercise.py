@@ -167,6 +167,10 @@ def test_plain_values():
     assert to_plain({"a": (1, numpy.float32(0.5), numpy.int64(3), numpy.bool_(True), ...)}) == {
         "a": [1, 0.5, 3, True, None]
     }
+    assert to_plain(numpy.array([[1, 2], [3, 4]])) == [[1, 2], [3, 4]]
+    for odd in (numpy.array([None]), numpy.array("2026-11-22", "M8[D]"), numpy.zeros(10**6)):
+        with pytest.raises(LabError):
+            to_plain(odd)
     assert is_blank(to_plain({"a": "?", "b": [None, " "]}), None)
     assert is_blank("paste here", {"x": "paste here"})
     assert not is_blank(0, None)

@@ -63,6 +63,8 @@ def test_each_case_is_called_once_and_gives_a_plain_value():
     assert ended(lambda c: numpy.int64(c["n"])) == [("returned", 2), ("returned", 3)]
     value = call_on(lambda c: numpy.int64(c["n"]), CASES)[0].value
     assert type(value) is int
+    value = call_on(lambda c: (numpy.float16(0.1), numpy.arange(3)), CASES)[0].value
+    assert value == [float(numpy.float16(0.1)), [0, 1, 2]] and type(value[1][2]) is int
 
 
 def test_a_function_may_change_its_input_without_changing_the_case():
@@ -88,7 +90,8 @@ def test_a_function_may_change_its_input_without_changing_the_case():
         (lambda: 1, "raises", "takes 0 positional arguments"),
         (lambda c: c["n"] / 0, "raises", "ZeroDivisionError"),
         (lambda c: Hostile(), "not-plain", "an object of type Hostile"),
-        (lambda c: numpy.zeros(3), "not-plain", "ndarray"),
+        (lambda c: numpy.array([None]), "not-plain", "ndarray"),
+        (lambda c: numpy.zeros(10**6), "not-plain", "ndarray"),
         (lambda c: lambda: 1, "not-plain", "a function"),
         (lambda c: 10**5000, "not-plain", "a whole number"),
         (lambda c: print(c["n"]), "prints", "End it with `return`"),

@@ -1,0 +1,1 @@
+"""What a model can do: the same questions to several models, answered, judged and counted."""
