@@ -270,4 +270,4 @@ lk.myths(1, core=False)
 # JupyterLab keeps a notebook's process alive after you close its tab. The last cell closes what is still open.
 
 # %% name="close"
-print("Models that were still open:", lk.close_all_models())
+print(lk.close_all_models())

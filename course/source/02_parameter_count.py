@@ -380,4 +380,4 @@ lk.myths(2, core=False)
 
 # %% name="close"
 print(lk.forget_twins())
-print("Models that were still open:", lk.close_all_models())
+print(lk.close_all_models())
