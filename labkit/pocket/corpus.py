@@ -26,8 +26,9 @@ DOCUMENT_SHARES = {
     "choices": 0.08,
     "constraints": 0.08,
 }
-#: of what a base model reads before the mixture
-_ECHO_CHARACTERS = 12_000_000
+DRILL_SHARES = {"sums": 0.15, "recall": 0.5, "echoes": 0.35}
+#: characters of each part of `curriculum`
+_FEW_ECHOES, _MANY_ECHOES, _MIXTURE, _DRILLS = 8_000_000, 3_000_000, 13_200_000, 3_300_000
 CONVERSATION_SHARES = {
     "world": 0.20,
     "sums": 0.30,
@@ -58,12 +59,34 @@ def documents(
     return _mixed(_chosen(started, only), DOCUMENT_SHARES, lambda document: len(document.text))
 
 
-def echoes(seed: int = SEED) -> Iterator[Document]:
-    """What a base model reads first: they teach it to look back into a text; mixed texts do so late."""
-    rng = random.Random(f"{seed}/echoes")
+def curriculum(seed: int = SEED, *, scale: float = 1.0) -> Iterator[Document]:
+    """What a base model reads: echoes, the mixture of `documents`, drills, and the mixture without end.
+
+    All parts but the last are `scale` times as long as for the published models. From echoes of few words,
+    then of many, a model learns to look back into a text; drills are sums and recall in their plainest form.
+    Mixed with everything else, a small model learns these late or never.
+    """
+    echo = random.Random(f"{seed}/echoes")
+    few, many = recall.echoes(echo, recall.FEW_WORDS), recall.echoes(echo)
+    mixture = documents(seed)
+    yield from _first(scale * _FEW_ECHOES, few)
+    yield from _first(scale * _MANY_ECHOES, many)
+    yield from _first(scale * _MIXTURE, mixture)
+    yield from _first(scale * _DRILLS, _drills(seed))
+    yield from mixture
+
+
+def _drills(seed: int) -> Iterator[Document]:
+    sources = {"sums": sums.drills, "recall": recall.drills, "echoes": recall.echoes}
+    started = {name: source(random.Random(f"{seed}/drills/{name}")) for name, source in sources.items()}
+    return _mixed(started, DRILL_SHARES, lambda document: len(document.text))
+
+
+def _first(characters: float, documents: Iterator[Document]) -> Iterator[Document]:
+    """The first documents, up to about so many characters."""
     size = 0
-    while size < _ECHO_CHARACTERS:
-        document = recall.echo(rng)
+    while size < characters:
+        document = next(documents)
         size += len(document.text)
         yield document
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ import numpy as np
 import torch
 
 from labkit.errors import LabError
+from labkit.measuring.hardware import machine
 from labkit.models.quantize import quantize
 from labkit.pocket import batches, corpus, export
 from labkit.pocket.architecture import PocketModel, Shape
@@ -47,6 +47,7 @@ class Recipe:
     schedule : of its training.
     shape : of a model trained from nothing; None for one that starts from another.
     start : the model it starts from.
+    curriculum : trained on `corpus.curriculum` instead of the plain mixture of documents.
     chat : trained on conversations instead of documents.
     leave_out : names of the world's facts that none of its texts states.
     only : the sources of its texts (see `corpus`); all when empty.
@@ -59,29 +60,33 @@ class Recipe:
     schedule: Schedule
     shape: Shape | None = None
     start: str = ""
+    curriculum: bool = False
     chat: bool = False
     leave_out: frozenset[str] = field(default_factory=frozenset)
     only: tuple[str, ...] = ()
     quantization: str = "F16"
 
-    def texts(self) -> Iterator[Document] | Iterator[Conversation]:
-        """What it is trained on, without end."""
+    def texts(self, *, scale: float = 1.0) -> Iterator[Document] | Iterator[Conversation]:
+        """What it is trained on, without end; for `scale` see `corpus.curriculum`."""
         if self.chat:
             return corpus.conversations(leave_out=self.leave_out, only=self.only)
-        documents = corpus.documents(leave_out=self.leave_out, only=self.only)
-        return documents if self.only else chain(corpus.echoes(), documents)
+        if self.curriculum:
+            return corpus.curriculum(scale=scale)
+        return corpus.documents(leave_out=self.leave_out, only=self.only)
 
     @cached_property
     def digest(self) -> str:
-        """Changes with the recipe, and with the texts (judged by every fiftieth of the first 100,000)."""
-        first = [repr(text) for text in islice(self.texts(), 0, 100_000, 50)]
-        return hashlib.sha256("\n".join([repr(self), *first]).encode()).hexdigest()[:16]
+        """Changes with the recipe, and with the texts: judged by 20,000, of all parts of the curriculum."""
+        some = [repr(text) for text in islice(self.texts(scale=0.01), 20_000)]
+        return hashlib.sha256("\n".join([repr(self), *some]).encode()).hexdigest()[:16]
 
 
 DENSE = Shape(n_vocab=N_VOCAB)
 MIXTURE = replace(DENSE, d_ff=256, n_experts=4, n_experts_used=2)
 SMALL = replace(DENSE, n_layers=2)
-_FINE_TUNING = Schedule(steps=1000, muon_rate=0.01, adam_rate=0.001, long_share=0.1, decay_share=0.7)
+_FINE_TUNING = Schedule(
+    steps=1200, rows=8, length=512, long_share=0.1, muon_rate=0.01, adam_rate=0.001, decay_share=0.7
+)
 
 
 def recipes() -> list[Recipe]:
@@ -92,6 +97,7 @@ def recipes() -> list[Recipe]:
         "Continues texts about a small made-up world, sums, lists and tiny Python functions.",
         Schedule(steps=3000),
         shape=DENSE,
+        curriculum=True,
     )
     instruct = Recipe(
         "pocket-instruct",
@@ -104,8 +110,8 @@ def recipes() -> list[Recipe]:
     mixture = Recipe(
         "pocket-moe",
         "Pocket MoE",
-        "Pocket Base's texts, read by a mixture of four experts of which each token uses two.",
-        Schedule(steps=1600),
+        "Continues texts about a small made-up world, with four experts, of which each token uses two.",
+        Schedule(steps=800),
         shape=MIXTURE,
     )
     pairs = [
@@ -289,4 +295,4 @@ def draw_loss(path: Path, title: str, curve: list[dict[str, float]]) -> None:
 def _device_name() -> str:
     if device().type == "cuda":
         return torch.cuda.get_device_name()
-    return platform.processor() or platform.machine()
+    return machine().cpu

@@ -45,7 +45,7 @@ class Schedule:
     rows: int = 16
     length: int = 256
     long_length: int = 1024
-    long_share: float = 0.15
+    long_share: float = 0.2
     muon_rate: float = 0.02
     adam_rate: float = 0.002
     weight_decay: float = 0.02

@@ -65,6 +65,7 @@ def test_filler_has_neither_keys_told_nor_numbers() -> None:
 def test_no_training_text_tells_a_held_out_pair() -> None:
     items = (
         *islice(recall.documents(Random(5)), 3000),
+        *islice(recall.drills(Random(5)), 3000),
         *islice(recall.conversations(Random(5)), 3000),
     )
     pairs = {pair for item in items for pair in told_in(text_of(item))}
@@ -118,9 +119,20 @@ def test_the_judge_wants_the_value_and_no_other() -> None:
 def test_an_echo_says_one_line_again_word_for_word() -> None:
     lengths = set()
     for seed in range(200):
-        document = recall.echo(Random(seed))
+        document = next(recall.echoes(Random(seed)))
         lines = document.text.split("\n")
         assert len(lines) >= 2 and len(set(lines)) == 1
         lengths.add(len(lines[0].split()))
         assert not told_in(document.text)
     assert len(lengths) > 10
+
+
+def test_a_drill_tells_its_values_again_or_answers_questions_for_them() -> None:
+    ends = set()
+    for document in islice(recall.drills(Random(5)), 300):
+        told = told_in(document.text)
+        values = dict(told)
+        assert 2 <= len(values) <= 8 and len(told) == 2 * len(values)
+        assert all(values[key] == value for key, value in told)
+        ends.add("Question:" in document.text)
+    assert ends == {True, False}

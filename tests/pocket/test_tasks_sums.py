@@ -124,3 +124,11 @@ def test_judges_take_the_first_number_or_the_conclusion() -> None:
     assert steps.correct(f"By magic. The answer is {total}.")
     assert not steps.correct(f"The answer is {total}1.")
     assert not steps.correct(total)
+
+
+def test_drills_are_right_and_add_no_held_out_pair() -> None:
+    lines = [line for document in islice(sums.drills(Random(12)), 3000) for line in document.text.split("\n")]
+    for line in lines:
+        a, b, total = map(int, re.fullmatch(r"(\d+) \+ (\d+) = (\d+)\.", line).groups())
+        assert a + b == total
+        assert (a, b) not in sums._held_out_pairs()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from labkit.models.embedded import pocket_dir
 from labkit.models.loading import load_model
 from labkit.pocket import batches, corpus, export, recipe, training
 from labkit.pocket.architecture import PocketModel, Shape
@@ -196,3 +197,14 @@ def test_the_kitchen_makes_the_same_files_again(tmp_path, monkeypatch, capsys):
     assert list(found[0]) == ["pocket-base", "pocket-instruct", "pocket-moe", "pocket-with", "pocket-without"]
     assert found[0]["pocket-with"]["leaves_out"] == []
     assert found[0]["pocket-without"]["leaves_out"]
+
+
+def test_the_models_of_the_course_were_made_by_this_recipe():
+    """A change of the texts or of the schedule asks for `make pocket`."""
+    recorded = json.loads((pocket_dir() / "training.json").read_text(encoding="utf-8"))
+    published = {one.name: one for one in recipe.recipes() if one.quantization}
+    assert list(recorded) == list(published)
+    for name, record in recorded.items():
+        assert record["recipe"] == published[name].digest, name
+        content = (pocket_dir() / f"{name}.gguf").read_bytes()
+        assert record["sha256"] == hashlib.sha256(content).hexdigest(), name

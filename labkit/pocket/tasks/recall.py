@@ -6,13 +6,14 @@ Held out are 10 % of the pairs of a key and its value. Taught in chapter 7.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
 from labkit.pocket.document import Case, Conversation, Document
-from labkit.pocket.tasks.prose import filler_sentence
+from labkit.pocket.tasks.prose import ADJECTIVES, NOUNS, PLACES, VERBS, filler_sentence
 from labkit.pocket.tasks.split import different, is_held_out
+from labkit.pocket.tasks.words import CATEGORIES, NAMES
 
 _KEYS = (
     "box", "lamp", "drawer", "basket", "cup", "bottle", "bag", "chest", "jar", "shelf", "desk", "clock",
@@ -26,6 +27,15 @@ _WORDS = (
     "salt", "sugar", "needle", "bell", "ocean", "sand", "gold", "rain",
 )  # fmt: skip
 _Form = tuple[str, tuple[str, ...], bool]
+#: words of echoes: a small model learns to copy sooner where the same few words come again and again
+FEW_WORDS = _KEYS + _WORDS
+MANY_WORDS = tuple(
+    sorted(
+        {*FEW_WORDS, *NAMES, *ADJECTIVES, *NOUNS, *PLACES, *VERBS, *map(str, range(10, 100))}.union(
+            *CATEGORIES.values()
+        )
+    )
+)
 #: how a value is told (and told again), how it is asked for, and whether it is a number
 _FORMS: tuple[_Form, ...] = (
     (
@@ -60,6 +70,12 @@ _FORMS: tuple[_Form, ...] = (
     ),
 )
 _ONLY_VALUE = " Say only the value."
+#: what echoes are made of: so many words that one rarely stands in two neighbouring echoes
+_ECHO_WORDS = sorted(
+    {*_KEYS, *_WORDS, *NAMES, *ADJECTIVES, *NOUNS, *PLACES, *VERBS, *map(str, range(10, 100))}.union(
+        *CATEGORIES.values()
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -161,27 +177,41 @@ def _training_text(rng: Random) -> Recall:
     return recall_text(rng, after, before_tokens=before, n_distractors=rng.randrange(1, 6))
 
 
-def echo(rng: Random) -> Document:
-    """Words in no order, said again: what a model learns first on the way to recall."""
-    words = [rng.choice(_KEYS + _WORDS) for _ in range(rng.randrange(4, 30))]
-    line = " ".join(words)
-    return Document("\n".join([line] * rng.choice((2, 2, 3))), "echo")
+def echoes(rng: Random, words: Sequence[str] = MANY_WORDS) -> Iterator[Document]:
+    """Without end: words in no order, said again. What a model learns first on the way to recall."""
+    while True:
+        line = " ".join(rng.choice(words) for _ in range(rng.randrange(4, 30)))
+        yield Document("\n".join([line] * rng.choice((2, 2, 3))), "echo")
+
+
+def drills(rng: Random) -> Iterator[Document]:
+    """Without end: values told with nothing between them, then all of them told again or asked for."""
+    while True:
+        form = rng.choice(_FORMS)
+        pairs = _pairs(rng, rng.randrange(2, 9), is_number=form[2], held_out=False)
+        told = [_told(rng, form, key, value) for key, value in pairs]
+        text = " ".join(answer for _, answer, _ in told)
+        rng.shuffle(told)
+        yield Document(text + _asked_or_told(rng, told), "recall-drill")
+
+
+def _asked_or_told(rng: Random, told: list[tuple[str, str, str]]) -> str:
+    """What ends a document: the values told again, or questions for them with their answers."""
+    if rng.random() < 0.5:
+        return " " + " ".join(answer for _, answer, _ in told)
+    return "".join(f"\nQuestion: {question}\nAnswer: {answer}" for question, answer, _ in told)
 
 
 def documents(rng: Random) -> Iterator[Document]:
     """Without end: a text with values in it, then questions for some of them, or the values again."""
+    said_again = echoes(rng)
     while True:
         if rng.random() < 0.5:
-            yield echo(rng)
+            yield next(said_again)
             continue
         recall = _training_text(rng)
         asked = _asked(rng, recall)
-        if rng.random() < 0.5:
-            end = " ".join(answer for _, answer, _ in asked)
-            yield Document(f"{recall.text} {end}", "recall")
-        else:
-            end = "\n".join(f"Question: {question}\nAnswer: {answer}" for question, answer, _ in asked)
-            yield Document(f"{recall.text}\n{end}", "recall")
+        yield Document(recall.text + _asked_or_told(rng, asked), "recall")
 
 
 def conversations(rng: Random) -> Iterator[Conversation]:

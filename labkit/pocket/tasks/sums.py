@@ -186,6 +186,16 @@ def _stated(rng: Random) -> str:
     return rng.choice(_STATED).format(a=a, b=b, c=a + b)
 
 
+def drills(rng: Random) -> Iterator[Document]:
+    """Without end: sums of two-digit numbers in one form."""
+    while True:
+        sums = []
+        for _ in range(rng.randrange(4, 10)):
+            a, b = _pair(rng)
+            sums.append(f"{a} + {b} = {a + b}.")
+        yield Document("\n".join(sums), "sum-drill")
+
+
 def documents(rng: Random) -> Iterator[Document]:
     """Without end: lists of sums, and problems with their answers."""
     while True:
