@@ -32,14 +32,15 @@ def rounding_table(
     if not len(weights) == len(whole) == len(returned):
         lengths = f"{len(weights)}, {len(whole)} and {len(returned)}"
         raise LabError(f"The three lists have {lengths} numbers.", "They must be as long as each other.")
-    rows = [
-        [str(i + 1), f"{w:.5f}", f"{code:g}", f"{b:.5f}", f"{b - w:+.5f}"]
+    rows = [  # 0 times a negative scale is −0.0, and + 0.0 takes its sign away
+        [str(i + 1), f"{w:.5f}", f"{code:g}", f"{b + 0.0:.5f}", f"{b - w:+.5f}"]
         for i, (w, code, b) in enumerate(zip(weights[:show], whole, returned, strict=False))
     ]
-    error = abs(returned - weights)
+    error = returned - weights
     note = (
-        f"All {len(weights)} weights: the mean error is {error.mean():.5f}, the largest {error.max():.5f}. "
-        f"The mean size of a weight is {abs(weights).mean():.5f}."
+        f"All {len(weights)} weights: a typical error is {typical(error):.5f}, the largest "
+        f"{abs(error).max():.5f}, and a typical weight {typical(weights):.5f}. (Typical: the root of the "
+        "mean of the squares.)"
     )
     columns = ["number", "weight", "code", "comes back as", "error"]
     return Table(f"The first {len(rows)} of {len(weights)} weights", columns, rows, [note])
@@ -80,7 +81,7 @@ class BitComparison:
         if self.n_same == self.n_bits:
             return [
                 f"{self.n_same} of {self.n_bits} bits are the same: llama.cpp would write this very block.",
-                "Bytes are shown as two digits each, 0 to 9 and a to f.",
+                f"A byte is shown as two digits, 0 to 9 and a to f (10 to 15). {self._how_to_read()}",
             ]
         lines = [f"{self.n_same} of {self.n_bits} bits are the same."]
         if self.yours[:_SCALE_BYTES] != self.reference[:_SCALE_BYTES]:
@@ -91,6 +92,18 @@ class BitComparison:
         if wrong:
             lines.append(f"{len(wrong)} of {BLOCK} codes differ. {self._about(wrong[0])}")
         return lines
+
+    def _how_to_read(self) -> str:
+        """Where a code stands in the digits."""
+        if self.quant == "Q4_0":
+            half = BLOCK // 2
+            return (
+                f"In the codes each digit is one: the right digits are those of weights 1 to {half}, the "
+                f"left ones those of weights {half + 1} to {BLOCK}."
+            )
+        negative = next((code for code in self.your_codes if code < 0), None)
+        add = f" A negative code has 256 added: −{-negative} is {negative + 256}." if negative else ""
+        return f"It is 16 × the left one + the right one.{add}"
 
     def _about(self, i: int) -> str:
         start = (
@@ -201,6 +214,11 @@ def _vector(values: Any) -> np.ndarray:
     if not np.isfinite(array).all():
         raise LabError("One of the numbers is infinite or NaN.", "Was something divided by zero?")
     return array
+
+
+def typical(values: np.ndarray) -> float:
+    """Root of the mean square."""
+    return float((values**2).mean() ** 0.5)
 
 
 def _hex(data: bytes) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from labkit.errors import LabError
+from labkit.learning.block_bits import typical
 from labkit.learning.figure import COLOURS, Figure, figure_html, plain_style
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def rounding_chart(block: Sequence[float], back: Mapping[str, Sequence[float]]) 
             "The chart needs one to three lists, each as long as the block.", "Such as {'Q4_0': back}."
         )
     errors = {name: values - weights for name, values in returned.items()}
-    coarsest = max(errors, key=lambda name: _typical(errors[name]))
+    coarsest = max(errors, key=lambda name: typical(errors[name]))
     numbers = np.arange(1, len(weights) + 1)
     with plain_style() as plt:
         fig, (above, below) = plt.subplots(2, 1, figsize=(8.0, 4.6), sharex=True, height_ratios=(3, 2))
@@ -59,14 +60,9 @@ _CAPTION = (
 )
 
 
-def _typical(error: np.ndarray) -> float:
-    """Root of the mean square."""
-    return float((error**2).mean() ** 0.5)
-
-
 def _title(errors: Mapping[str, np.ndarray]) -> str:
-    finest, coarsest = (pick(errors, key=lambda name: _typical(errors[name])) for pick in (min, max))
-    small, large = _typical(errors[finest]), _typical(errors[coarsest])
+    finest, coarsest = (pick(errors, key=lambda name: typical(errors[name])) for pick in (min, max))
+    small, large = typical(errors[finest]), typical(errors[coarsest])
     if finest == coarsest or not small:
         return f"Every weight of {coarsest} is a little off"
     return f"{coarsest} errs {large / small:.0f} times as much as {finest}"
@@ -74,7 +70,7 @@ def _title(errors: Mapping[str, np.ndarray]) -> str:
 
 def _alt(weights: np.ndarray, errors: Mapping[str, np.ndarray]) -> str:
     parts = [
-        f"{name} typically by {_typical(error):.2g}, at most by {abs(error).max():.2g}"
+        f"{name} typically by {typical(error):.2g}, at most by {abs(error).max():.2g}"
         for name, error in errors.items()
     ]
     return (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from labkit.learning.figure import COLOURS, Figure, figure_html, plain_style
+from labkit.measuring.paired import Ratio
+from labkit.measuring.quant_reading import is_unsteady
 from labkit.measuring.quant_speed import QuantComparison
 from labkit.measuring.results import Spread, format_number
 
@@ -47,16 +49,19 @@ def _title(result: QuantComparison) -> str:
     if writes.low is None:
         return "Speeds of a quick run"
     first = (
-        f"Writing: {format_number(writes.median)} times as fast with {result.last.quant}"
+        f"Writing: {_times(writes)} times as fast with {result.last.quant}"
         if writes.is_larger or writes.is_smaller
-        else "Writing: no difference that can be told"
+        else "Writing: can't be told apart"
     )
-    second = (
-        f"reading a prompt: {format_number(reads.median)} times"
-        if reads.is_larger or reads.is_smaller
-        else "reading a prompt: no difference"
-    )
-    return f"{first}; {second}"
+    second = f"{_times(reads)} times" if reads.is_larger or reads.is_smaller else "can't be told apart"
+    return f"{first}; reading a prompt: {second}"
+
+
+def _times(ratio: Ratio) -> str:
+    """`'2.37'`, or the interval where it is wide: `'1.56 to 25.0'`."""
+    if is_unsteady(ratio) and ratio.low is not None and ratio.high is not None:
+        return f"{format_number(ratio.low)} to {format_number(ratio.high)}"
+    return format_number(ratio.median)
 
 
 def _alt(result: QuantComparison) -> str:

@@ -8,17 +8,25 @@ from labkit.measuring.results import format_number
 from labkit.units import format_bytes
 
 if TYPE_CHECKING:
+    from labkit.measuring.paired import Ratio
     from labkit.measuring.quant_speed import QuantComparison
 
 #: A model this many times larger than the cache comes from memory for every token.
 _FAR_LARGER = 4
 #: bytes saved over speed gained, beyond which the two are not called about the same
 _ABOUT = 0.1
+#: upper over lower end of an interval, from which a figure is called unsteady
+_UNSTEADY = 1.5
 
 
 def reading(result: QuantComparison) -> list[str]:
-    """Generation, prompt processing, and what may have disturbed them."""
-    return [*_generation(result), *_prompt(result), *_warnings(result)]
+    """Generation, prompt processing, the other way to divide, and what may have disturbed the figures."""
+    return [*_generation(result), *_prompt(result), *_two_ways(result), *_warnings(result)]
+
+
+def is_unsteady(ratio: Ratio) -> bool:
+    """Is the interval so wide that the median alone would say too much?"""
+    return ratio.low is not None and ratio.high is not None and ratio.high > _UNSTEADY * ratio.low
 
 
 def _generation(result: QuantComparison) -> list[str]:
@@ -26,8 +34,9 @@ def _generation(result: QuantComparison) -> list[str]:
     if ratio.is_larger:
         return [
             f"Generation: with {last} the model wrote {ratio.times()} as many tokens per second as with "
-            f"{first} {ratio.interval()}. Every token needs all the weights, so fewer bytes take less time.",
-            _gain_and_saving(result),
+            f"{first} {ratio.interval()}. Every token needs all the weights, so fewer bytes take less time. "
+            f"{_gain_and_saving(ratio, result.smaller)}",
+            "If reading the weights were all that takes time, the last column would be the same in each row.",
         ]
     if ratio.is_smaller:
         return [
@@ -41,44 +50,67 @@ def _generation(result: QuantComparison) -> list[str]:
     ]
 
 
-def _gain_and_saving(result: QuantComparison) -> str:
-    gain, saving = result.writes_faster.median, result.smaller
-    times = f"{format_number(saving)} times smaller, and it was {format_number(gain)} times as fast"
-    start = f"Its weights are {times}"
-    if gain < (1 - _ABOUT) * saving:
-        return f"{start}: less than the saving, since unpacking the numbers and other work take time too."
-    if gain > (1 + _ABOUT) * saving:
+def _gain_and_saving(ratio: Ratio, saving: float) -> str:
+    """Both as "times"; `ratio` has an interval."""
+    low, high = ratio.low or 0.0, ratio.high or 0.0
+    start = f"The weights are {format_number(saving)} times smaller"
+    near, far = (1 - _ABOUT) * saving, (1 + _ABOUT) * saving
+    if near <= low and high <= far:
+        return f"{start}: about the same. So reading them is nearly all that takes time here."
+    if low <= saving <= high:
+        return f"{start}. That lies in the interval too: this run can't tell whether the gain is smaller."
+    if near <= ratio.median <= far:
+        return f"{start}: the gain comes near to it."
+    if high < saving:
         return (
-            f"{start}: more than the saving. So bytes are not all: its arithmetic was quicker here as well."
+            f"{start}: the gain is less. Likely reasons: packed numbers must be unpacked, and there is other "
+            "work for each token."
         )
-    return f"{start}: about the same. Reading the weights is nearly all that takes time here."
+    return f"{start}: the gain is more. So bytes are not all: likely its arithmetic is quicker here as well."
 
 
 def _prompt(result: QuantComparison) -> list[str]:
-    first, last, ratio = result.first.quant, result.last.quant, result.reads_faster
+    first, last, ratio = result.first, result.last, result.reads_faster
     why = (
         f"The {result.settings['prompt']} tokens of the prompt go through together: a weight is read once "
-        "and serves them all. So arithmetic sets the pace, not memory."
+        "and serves them all. So arithmetic can set the pace."
     )
+    reads, writes = first.pp_tokens_per_s.median, first.tg_tokens_per_s.median
+    if reads > (1 + _ABOUT) * writes:
+        why += (
+            f" A hint in the table: with {first.quant}, and the same weights, a prompt went at "
+            f"{format_number(reads)} tokens/s and generation at {format_number(writes)}."
+        )
+    start = f"{ratio.times()} the speed of {first.quant} {ratio.interval()}. {why}"
     if ratio.low is None:
-        return [f"Prompt: {last} had {ratio.times()} the speed of {first} {ratio.interval()}. {why}"]
+        return [f"Prompt: {last.quant} had {start}"]
     if ratio.is_larger:
         on_cpu = (
-            " On a processor, llama.cpp multiplies quantized weights as small whole numbers, and that was "
-            "quicker here than multiplying F16."
-            if result.last.runs_on == "CPU"
+            " On a processor, llama.cpp multiplies quantized weights as small whole numbers: a likely reason."
+            if last.runs_on == "CPU"
             else ""
         )
-        return [
-            f"Prompt: here {last} had {ratio.times()} the speed of {first} {ratio.interval()}. {why}{on_cpu} "
-            "On other machines it can go the other way."
-        ]
+        return [f"Prompt: here {last.quant} had {start}{on_cpu}"]
     if ratio.is_smaller:
         return [
-            f"Prompt: here {last} was slower than {first}: {ratio.times()} its speed {ratio.interval()}. "
-            f"{why} And packed numbers must be unpacked first. On other machines it can go the other way."
+            f"Prompt: here {last.quant} was slower: it had {start} Packed numbers must be unpacked first: a "
+            "likely reason."
         ]
-    return [f"Prompt: no difference was measured, {ratio.times()} {ratio.interval()}. {why}"]
+    return [f"Prompt: the two can't be told apart here. {last.quant} had {start}"]
+
+
+def _two_ways(result: QuantComparison) -> list[str]:
+    """The figures above are medians of ratios; the table's medians, divided, may give others."""
+    first, last = result.first, result.last
+    writes = last.tg_tokens_per_s.median / first.tg_tokens_per_s.median
+    reads = last.pp_tokens_per_s.median / first.pp_tokens_per_s.median
+    shown = [format_number(value) for value in (writes, reads)]
+    if shown == [format_number(ratio.median) for ratio in (result.writes_faster, result.reads_faster)]:
+        return []
+    return [
+        "Two ways to divide: the figures above are medians of the ratios within each round. The speeds in "
+        f"the table, divided, give {shown[0]} times for generation and {shown[1]} times for the prompt."
+    ]
 
 
 def _why_not(result: QuantComparison) -> str:
@@ -93,11 +125,17 @@ def _why_not(result: QuantComparison) -> str:
 
 
 def _warnings(result: QuantComparison) -> list[str]:
+    found = []
+    if is_unsteady(result.writes_faster) or is_unsteady(result.reads_faster):
+        found.append(
+            "The figures are unsteady: the intervals are wide, probably since other programs were at work. "
+            "Close them, and measure again."
+        )
     cache = result.machine.last_level_cache_bytes or 0
     if result.last.runs_on == "CPU" and result.last.weights_bytes < _FAR_LARGER * cache:
-        return [
+        found.append(
             f"The smallest file ({format_bytes(result.last.weights_bytes)}) is less than {_FAR_LARGER} times "
             f"as large as this processor's cache ({format_bytes(cache)}). Part of it may stay in the cache, "
             "which makes it look faster than its size says."
-        ]
-    return []
+        )
+    return found

@@ -80,8 +80,8 @@ class QuantRun:
 
     @property
     def read_bytes_per_s(self) -> float:
-        """Weights read per second while it writes."""
-        return self.bytes_per_token * self.tg_tokens_per_s.median
+        """Weights read per second while it writes, all of them counted for each token (see `notes`)."""
+        return self.weights_bytes * self.tg_tokens_per_s.median
 
 
 @dataclass(frozen=True, repr=False)
@@ -122,7 +122,7 @@ class QuantComparison(Result):
         return self.first.weights_bytes / self.last.weights_bytes
 
     def title(self) -> str:
-        return f"One model, {len(self.runs)} quantizations, on {self.machine.cpu}"
+        return f"One model, stored in {len(self.runs)} ways, on {self.machine.cpu}"
 
     def rows(self) -> list[Row]:
         rows = []
@@ -147,10 +147,10 @@ class QuantComparison(Result):
             for run in self.runs
         ]
         columns = [
-            *("stored as", "bits per weight", "weights", "generation, tokens/s"),
+            *("stored as", "bits per weight, whole file", "weights", "generation, tokens/s"),
             *("prompt processing, tokens/s", "weights read per second of generation"),
         ]
-        details = [f"{row.quantity}: {row.text()}" for row in self.rows()]
+        details = [f"{row.quantity}: {_detail(row)}" for row in self.rows()]
         return Table(
             self.title(),
             columns,
@@ -162,7 +162,17 @@ class QuantComparison(Result):
 
     def notes(self) -> list[str]:
         s = self.settings
+        lookup = 1 - self.first.bytes_per_token / self.first.weights_bytes
         return [
+            "The bits per weight are those of the whole file. Some parts have more than the name says.",
+            *(
+                [
+                    f"The last column counts all weights for each token. Of one table, {100 * lookup:.1f} % "
+                    "of the weights, a token reads one row only."
+                ]
+                if lookup > 0
+                else []
+            ),
             f"{s['rounds']} rounds, in turn, on one thread. In each, a prompt of {s['prompt']} tokens, "
             f"{s['prompt_runs']} times, then up to {s['generate']} written tokens. The quickest prompt and "
             "the quickest token count, so that other programs disturb as little as possible. Figures are "
@@ -245,6 +255,14 @@ def quant_blueprints(quants: Sequence[str]) -> dict[str, Blueprint]:
         raise LabError("A comparison needs two quantizations or more.", 'Such as ["F16", "Q4_0"].')
     found = {name: quantized(plain, name) for name in names}
     return dict(sorted(found.items(), key=lambda item: -item[1].tensor_bytes))
+
+
+def _detail(row: Row) -> str:
+    """A speed with its slowest and its fastest round: a standard deviation can reach below 0."""
+    if not isinstance(row.value, Spread):
+        return row.text()
+    low, high = (format_number(pick(row.value.values)) for pick in (min, max))
+    return f"{format_number(row.value.median)} {row.unit}, by round from {low} to {high}"
 
 
 def _summary(quant: str, blueprint: Blueprint, answers: list[dict[str, Any]]) -> QuantRun:

@@ -258,7 +258,7 @@ def speed(write=WRITE, read=READ, gb=GB, record=EXAMPLE):
 def test_figures_from_the_record_are_right(write, read, gb):
     verdict = speed(write, read, gb)
     assert verdict.correct and verdict.points == 4, verdict
-    assert "3.5 times fewer bytes made your machine write 2.7 times as fast" in verdict.hint
+    assert "With 3.5 times fewer bytes your machine wrote 2.7 times as fast" in verdict.hint
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_a_record_that_can_not_be_right_is_a_sentence(record, words):
 def test_a_machine_that_shows_no_gain_is_told_so():
     record = EXAMPLE.replace("113.8 tg 268.3", "40.0 tg 140.0")
     verdict = speed(40 / 42.5, 140 / 146.8, 136.2 * 2**20 * 40 / 1e9, record)
-    assert verdict.correct and "did not make your machine write faster" in verdict.hint
+    assert verdict.correct and "your machine wrote no faster" in verdict.hint
 
 
 def test_a_blank_and_the_points():

@@ -290,12 +290,15 @@ QUANTIZE_BLOCK = Exercise(
     name="ch04-quantize-block",
     title="Quantize a block to any number of bits",
     prompt=(
-        "Write a function that takes a block of 32 weights (a list) and a number of bits, and returns the "
-        "scale and the 32 codes. With 4 bits it does what you saw above for Q4_0: the scale is stored as a "
-        "16-bit number, a weight of 0 gets the code 8, and no code is larger than 15.\n\n"
-        "With another number of bits the rule is the same, and 8 and 15 are other numbers: 5 bits give 32 "
-        "codes. (That is Q5_0 in llama.cpp.) A block may also hold nothing but zeros: its scale is 0, and "
-        "every code is the one of 0.\n\nThe function is called on eight blocks, drawn afresh for each check."
+        "Write a function that takes a block of 32 weights and a number of bits, and returns the scale and "
+        "the 32 codes. The weights come as a list; np.array(weights) lets you compute with it as above. With "
+        "4 bits the function does what you saw for Q4_0: a weight of 0 gets the code 8, and no code is "
+        "larger than 15. Make the codes with the scale as computed. Return it as a 16-bit number: "
+        "np.float16(scale).\n\n"
+        "With another number of bits the rule is the same, but 8 and 15 are other numbers: work out which. "
+        "With 5 bits the ruler has 32 marks, 0 to 31. (That is Q5_0 in llama.cpp. Q8_0 follows another rule: "
+        "it divides by 127.) A block may also hold nothing but zeros: its scale is 0, and every code is the "
+        "one of 0.\n\nThe function is called on eight blocks, drawn afresh for each check."
     ),
     points=6,
     form="The answer is a function: def quantize_block(weights, bits), and at its end return scale, codes.",

@@ -165,13 +165,11 @@ def _praise(answer: NumberAnswer) -> str:
     record, got = answer.record, answer.got
     saving = record.first[_MIB] / record.last[_MIB]
     whole = _gb_per_second(record.first)
-    start = f"{saving:.2g} times fewer bytes made your machine write {got[_WRITE]:.2g} times as fast"
+    start = f"With {saving:.2g} times fewer bytes your machine wrote {got[_WRITE]:.2g} times as fast"
     if got[_WRITE] <= 1.05:
-        start = (
-            f"{saving:.2g} times fewer bytes did not make your machine write faster ({got[_WRITE]:.2g} times)"
-        )
+        start = f"With {saving:.2g} times fewer bytes your machine wrote no faster ({got[_WRITE]:.2g} times)"
     return (
-        f"{start}, and process a prompt {got[_READ]:.2g} times as fast. While it writes, it reads "
+        f"{start}, and processed a prompt {got[_READ]:.2g} times as fast. While it writes, it reads "
         f"{got[_GB]:.3g} GB of weights a second with Q4_0, and {whole:.3g} GB with F16."
     )
 
@@ -183,7 +181,8 @@ YOUR_SPEED = Exercise(
         "Take the record of your measurement. For each format it gives the speed of generation (tg) and of "
         "prompt processing (pp), both in tokens/s, and the size of the weights.\n\n"
         f"{_WRITE}: how many times as fast as with F16 did the model generate with Q4_0? Divide the two "
-        "speeds of the record.\n\n"
+        "speeds of the record. (The sentence under the table may give another figure: the "
+        "median of the ratios within each round.)\n\n"
         f"{_READ}: the same for prompt processing.\n\n"
         f"{_GB}: to write one token, the model reads all its weights once. How many GB of weights per second "
         "is that with Q4_0? (A MiB is 1,048,576 bytes, a GB is 1,000,000,000.)\n\n"
