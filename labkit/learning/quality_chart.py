@@ -23,6 +23,8 @@ def quality_chart(table: QualityTable, speeds: WritingSpeeds | None = None) -> F
 
     `speeds` adds a panel: tokens/s of a larger model at the same quantizations, where they were measured.
     """
+    from matplotlib.ticker import LogLocator
+
     lines = [line for line in table.lines if line.comparison]
     names = [f"{line.quant}, {line.bits_per_weight:.1f} bits" for line in lines]
     panels = 5 if speeds else 4
@@ -32,6 +34,7 @@ def quality_chart(table: QualityTable, speeds: WritingSpeeds | None = None) -> F
         _dots(axes[1], names, *_added(lines), "perplexity\nadded, %")
         _dots(axes[2], names, *_kl(lines), "KL divergence,\nnats (log scale)")
         axes[2].set_xscale("log")
+        axes[2].xaxis.set_major_locator(LogLocator(numticks=6))  # a label at every power of ten
         _dots(axes[3], names, *_same(lines), "same first choice,\n% of the places")
         if speeds:
             _bars(axes[4], names, _tokens_per_s(lines, speeds), "generation, tokens/s\n(252 M twin)", _SPEED)
@@ -90,10 +93,10 @@ def _tokens_per_s(lines: Sequence[QualityLine], speeds: WritingSpeeds) -> list[f
 def _title(lines: Sequence[QualityLine], source: QualityLine) -> str:
     last = min(lines, key=lambda line: line.file_bytes)
     assert last.comparison
-    other = 1 - last.comparison.same_top.share
+    size, other = last.file_bytes / source.file_bytes, 1 - last.comparison.same_top.share
     return (
-        f"{last.quant} takes {last.file_bytes / source.file_bytes:.0%} of the bytes of {source.quant}, and "
-        f"makes another first choice in {other:.0%} of the places"
+        f"{last.quant} takes {100 * size:.0f} % of the bytes of {source.quant}, and makes another first "
+        f"choice in {100 * other:.0f} % of the places"
     )
 
 
@@ -104,7 +107,10 @@ def _caption(table: QualityTable, speeds: WritingSpeeds | None) -> str:
         f"perplexity {source.perplexity.text()}. The thin lines are 95 % intervals."
     )
     if speeds:
-        text += " The speed is that of a larger model with random weights; the other panels show this model."
+        text += (
+            " The speed is that of a larger model with random weights: its bits per weight and the intervals "
+            "of its speed stand in a table of their own. The other panels show this model."
+        )
     return text
 
 
@@ -116,7 +122,7 @@ def _alt(lines: Sequence[QualityLine], table: QualityTable, speeds: WritingSpeed
             f"{line.quant} {line.bits_per_weight:.2f} bits, {format_bytes(line.file_bytes)}, perplexity "
             f"{100 * (line.comparison.perplexity_ratio.value - 1):+.2f} %, KL divergence "
             f"{line.comparison.kl_divergence.value:.2g} nats, same first choice "
-            f"{line.comparison.same_top.share:.1%}"
+            f"{100 * line.comparison.same_top.share:.1f} %"
         )
         run = speeds.of(line.quant) if speeds else None
         parts.append(said + (f", {run.tokens_per_s.median:.3g} tokens/s" if run else ""))

@@ -40,8 +40,7 @@ def size_table(file: ModelFile) -> Table:
     alone, whole = (8 * size / header.n_parameters for size in (weights, file.bytes))
     notes = [
         f"Bytes are parameters × bits / 8. Sum and file differ by {100 * off:.2f} %.",
-        f"Bits per parameter: {alone:.2f} for the weights alone, which is what the header's table says; "
-        f"{whole:.2f} for the whole file, with header and vocabulary.",
+        f"Bits per parameter: {alone:.2f} in the weights; {whole:.2f} with header and vocabulary.",
     ]
     columns = ["stored as", "parameters", "bits each", "bytes"]
     return Table(f"What the file is made of: {file.label}", columns, rows, notes)

@@ -25,6 +25,7 @@ class TokenChart:
     text: str
     tokens: list[NextToken]
     random_weights: bool
+    model_name: str = ""
 
     @property
     def rest(self) -> float:
@@ -35,7 +36,7 @@ class TokenChart:
         return [*rows, ("all other tokens", self.rest)]
 
     def _caption(self) -> str:
-        caption = f"What comes after “{self.text}”?"
+        caption = f"What comes after “{self.text}”?" + (f" ({self.model_name})" if self.model_name else "")
         return caption + " (random weights: these numbers mean nothing)" if self.random_weights else caption
 
     def _repr_html_(self) -> str:
@@ -61,4 +62,4 @@ class TokenChart:
 
 def next_token_chart(model: Model, text: str, *, top: int = 10) -> TokenChart:
     """The `top` most probable next tokens after `text`. Taught on the start page."""
-    return TokenChart(text, model.next_token(text, top=top), model.file.random_weights)
+    return TokenChart(text, model.next_token(text, top=top), model.file.random_weights, model.file.name)

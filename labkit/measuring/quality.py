@@ -242,8 +242,9 @@ def model_facts(file: ModelFile) -> dict[str, Any]:
 def scored_notes(text: dict[str, Any], how: dict[str, Any], model: dict[str, Any]) -> list[str]:
     """What the figures rest on, in words."""
     lines = [
-        f"{text['n_scored']:,} tokens were scored: the second half of each of {text['n_chunks']:,} chunks of "
-        f"{how['n_ctx']:,}. ± is one standard error."
+        f"{text['n_scored']:,} tokens were scored: {text['n_scored'] // text['n_chunks']:,} in the second "
+        f"half of each of {text['n_chunks']:,} chunks of {how['n_ctx']:,}. ± is one standard error: the true "
+        "value is mostly within one, and nearly always within two."
     ]
     if how["quick"]:
         lines.append("A QUICK run: too few tokens for a real figure.")

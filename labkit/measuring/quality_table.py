@@ -25,6 +25,7 @@ from labkit.measuring.quality import (
 )
 from labkit.measuring.quality_record import QualityRecord, RecordLine
 from labkit.measuring.quality_text import Text, text_of
+from labkit.measuring.record import plain_number
 from labkit.measuring.results import Result, Row, Uncertain, now_utc
 from labkit.models.model_file import ModelFile
 from labkit.models.quantize import quantize_all
@@ -105,6 +106,7 @@ class QualityTable(Result):
             "file",
             "bits per weight",
             "perplexity",
+            "perplexity added",
             "KL divergence",
             "same first choice",
         ]
@@ -113,13 +115,14 @@ class QualityTable(Result):
                 line.quant,
                 format_bytes(line.file_bytes),
                 f"{line.bits_per_weight:.2f}",
-                line.perplexity.text(),
+                plain_number(line.perplexity.value),
+                line.comparison.perplexity_difference.text() if line.comparison else "",
                 line.comparison.kl_divergence.text() if line.comparison else "",
                 line.comparison.same_top.text() if line.comparison else "",
             ]
             for line in self.lines
         ]
-        return Table(self.title(), columns, rows, self.notes())
+        return Table(self.title(), columns, rows, self.notes(), text_width=130)
 
     def to_frame(self) -> pd.DataFrame:
         """A pandas table with one row for each quantization; the errors in columns of their own."""
@@ -133,9 +136,11 @@ class QualityTable(Result):
         smallest = min(others, key=lambda line: line.file_bytes)
         assert smallest.comparison
         lines = [
-            f"{smallest.quant} takes {smallest.file_bytes / source.file_bytes:.0%} of the bytes of "
+            f"{smallest.quant} takes {100 * smallest.file_bytes / source.file_bytes:.0f} % of the bytes of "
             f"{source.quant}, and has another first choice in "
-            f"{1 - smallest.comparison.same_top.share:.0%} of the places."
+            f"{100 - 100 * smallest.comparison.same_top.share:.0f} % of the places.",
+            f"The perplexity of {source.quant} is {source.perplexity.text()}: another such text may give "
+            "another figure. All files read the same text, so what is added is known better.",
         ]
         if alike:
             lines.append(

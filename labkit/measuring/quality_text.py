@@ -40,7 +40,7 @@ def text_of(text: str | os.PathLike[str] | None) -> Text:
     no such file, it is not UTF-8, or it is empty.
     """
     if text is None:
-        return Text("the course's own text", _read(settings.datasets_dir() / COURSE_TEXT))
+        return Text("a fresh text about the pocket world", _read(settings.datasets_dir() / COURSE_TEXT))
     if isinstance(text, os.PathLike):
         return Text(Path(text).name, _read(Path(text)))
     if not isinstance(text, str):

@@ -27,9 +27,9 @@ QUANTS = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K")
 _CHILD = "labkit.measuring._writing_child"
 #: Six give a 95 % interval.
 _ROUNDS, _QUICK_ROUNDS = 6, 1
-_GENERATE = 16
+_GENERATE = 24
 #: seconds that one model may write in a round
-_BUDGET_S = 0.25
+_BUDGET_S = 0.35
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class WritingSpeeds(Result):
             ]
         else:
             lines = [f"{last.quant} had {ratio.times()} the speed of {first.quant} {interval}."]
-        return [*lines, *self._out_of_order(), *self._warnings()]
+        return [*lines, *self._out_of_order(), *self._about_the_ratios()]
 
     def _out_of_order(self) -> list[str]:
         """Where fewer bytes were measured to be slower."""
@@ -140,17 +140,20 @@ class WritingSpeeds(Result):
             "arithmetic of its own, and some are quicker to unpack on this processor than others."
         ]
 
-    def _warnings(self) -> list[str]:
+    def _about_the_ratios(self) -> list[str]:
         if self.settings["quick"]:
             return ["This was a quick run (LABKIT_QUICK), with too few rounds for intervals."]
-        return []
+        return [
+            "Each ratio is the middle one of the rounds' own ratios, in brackets its 95 % interval. Dividing "
+            "two speeds of the table may give another."
+        ]
 
     def notes(self) -> list[str]:
         s = self.settings
         return [
             f"{s['rounds']} rounds, in turn, on one thread; up to {s['generate']} tokens each, of which the "
-            "middle one by time counts. In brackets the 95 % interval of the rounds' ratios. A twin has "
-            f"random weights: its speed is real, what it writes is noise. Measured on {self.date[:10]}."
+            "middle one by time counts. ± is the standard deviation of the rounds. A twin has random "
+            f"weights: its speed is real, what it writes is noise. Measured on {self.date[:10]}."
         ]
 
     def __repr__(self) -> str:

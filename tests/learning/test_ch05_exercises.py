@@ -105,10 +105,10 @@ RIGHT = {
     "record": RECORD,
     "page": "Q5_K_M",
     "page_percent": 37.99,
-    "service": "Q3_K_M",
-    "service_percent": 91.0,
-    "reader": "Q3_K_M",
-    "reader_percent": 4.44,
+    "service": "Q5_K_M",
+    "service_percent": 97.5,
+    "reader": "Q4_K_M",
+    "reader_percent": 1.556,
 }
 
 
@@ -120,7 +120,7 @@ def budgets(**changes):
     "changes",
     [
         {},
-        {"page": "q5_k_m", "page_percent": 38, "service_percent": "91 %", "reader_percent": 4.4},
+        {"page": "q5_k_m", "page_percent": 38, "service_percent": "97.5 %", "reader_percent": 1.6},
     ],
 )
 def test_choices_that_follow_from_the_record_are_right(changes):
@@ -143,13 +143,13 @@ def test_choices_that_follow_from_the_record_are_right(changes):
         ({"page_percent": 50}, "page-number", "divided by the bytes of F16"),
         ({"service": "Q2_K", "service_percent": 82}, "service-limit", "only 82.0 % of the places"),
         ({"service": "Q8_0", "service_percent": 99.61}, "service-choice", "the smallest file"),
-        ({"service_percent": 9.0}, "service-number", "where they disagree"),
-        ({"service_percent": 0.91}, "service-number", "multiply by 100"),
+        ({"service_percent": 2.5}, "service-number", "where they disagree"),
+        ({"service_percent": 0.975}, "service-number", "multiply by 100"),
         ({"reader": "Q2_K"}, "reader-limit", "15.6 % higher"),
-        ({"reader": "Q4_K_M"}, "reader-choice", "the smallest file"),
-        ({"reader_percent": 0.2}, "reader-number", "That is the difference"),
-        ({"reader_percent": 1.044}, "reader-number", "That is the ratio"),
-        ({"reader_percent": 104.4}, "reader-number", "what is above 100"),
+        ({"reader": "Q8_0"}, "reader-choice", "the smallest file"),
+        ({"reader_percent": 0.07}, "reader-number", "That is the difference"),
+        ({"reader_percent": 1.0156}, "reader-number", "That is the ratio"),
+        ({"reader_percent": 101.56}, "reader-number", "what is above 100"),
         ({"reader_percent": 30}, "reader-number", "the ppl of F16"),
         ({"page": "F16"}, "form", "you start from"),
         ({"page": "Q4_0"}, "form", "not in your record"),
@@ -187,7 +187,7 @@ def test_another_record_has_other_right_answers():
 
 
 def test_the_first_wrong_choice_is_told_and_the_right_ones_count():
-    verdict = budgets(page="Q6_K", reader="Q4_K_M")
+    verdict = budgets(page="Q6_K", reader="Q8_0")
     assert (verdict.mistake, verdict.points) == ("page-limit", 2)
 
 

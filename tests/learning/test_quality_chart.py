@@ -49,8 +49,8 @@ def speeds():
 
 def test_title_and_text_hold_the_figures(table, speeds):
     text = repr(quality_chart(table, speeds))
-    assert "Q2_K takes 25% of the bytes of F16" in text
-    assert "another first choice in 19% of the places" in text
+    assert "Q2_K takes 25 % of the bytes of F16" in text
+    assert "another first choice in 19 % of the places" in text
     assert "Q8_0 8.50 bits, 3.1 MiB, perplexity +0.02 %" in text and "50 tokens/s" in text
     assert "F16, the model that all are compared with: 5.7 MiB" in text
 

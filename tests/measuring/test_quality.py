@@ -386,6 +386,9 @@ def test_the_table_compares_all_with_the_source(table: QualityTable, random_mode
     text = repr(table)
     assert "RANDOM" in text and "Q4_0 takes" in text and "of the bytes of F16" in text
     assert table._repr_html_().count("<tr>") == 4
+    added = small.comparison.perplexity_difference.text() if small.comparison else ""
+    assert table.table().columns[4] == "perplexity added" and table.table().rows[2][4] == added
+    assert f"{table.text['n_scored'] // table.text['n_chunks']} in the second half" in text
     frame = table.to_frame()
     assert list(frame["quantization"]) == ["F16", "Q8_0", "Q4_0"] and frame["kl_divergence"][2] > 0
 

@@ -32,6 +32,7 @@ def test_fewer_bytes_and_faster_is_told_with_its_interval():
     assert "not always faster" not in text
     rows = result.table().rows
     assert rows[0][-1] == "" and rows[1][-1].startswith("1.89 (")
+    assert "the middle one of the rounds' own ratios" in text
 
 
 def test_slower_with_fewer_bytes_is_told_as_it_is():

@@ -14,7 +14,7 @@ from labkit.learning.quantities import close, describe, read_number
 from labkit.measuring.quality_record import QualityRecord, RecordLine
 
 #: The limits: percent of the F16 file, percent of the places, percent more perplexity.
-PAGE, SERVICE, READER = 40.0, 90.0, 5.0
+PAGE, SERVICE, READER = 40.0, 97.0, 3.0
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ BUDGETS = (
     ),
     Budget(
         "service",
-        "It replaces the F16 model in a service whose answers should stay the same. The first choice must "
-        f"agree with F16 in at least {SERVICE:g} % of the places. Among those, take the smallest file. Its "
-        "number: the agreement in percent.",
+        "It replaces the F16 model in a service whose next tokens should mostly stay the same. The first "
+        f"choice must agree with F16 in at least {SERVICE:g} % of the places. Among those, take the smallest "
+        "file. Its number: the agreement in percent.",
         _same,
         lambda percent: percent >= SERVICE,
         lambda line: line.file_bytes,
@@ -280,7 +280,8 @@ THREE_BUDGETS = Exercise(
     title="One table, three budgets",
     prompt=(
         "Choose from your own table. For each of three budgets, name the quantization and the number that "
-        "decides.\n\n" + "\n\n".join(f"{budget.key}: {budget.task}" for budget in BUDGETS)
+        "decides. Compute with the figures of the record, as they are.\n\n"
+        + "\n\n".join(f"{budget.key}: {budget.task}" for budget in BUDGETS)
     ),
     points=6,
     form=_FORM,

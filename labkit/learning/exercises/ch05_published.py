@@ -131,8 +131,8 @@ PUBLISHED = Exercise(
         f"text. F16: perplexity {F16[0]}, {F16[1]} GiB. Q8_0: {Q8_0[0]}, {Q8_0[1]} GiB. Q4_K_M: {Q4_K_M[0]}, "
         f"{Q4_K_M[1]} GiB. Q2_K: {Q2_K[0]}, {Q2_K[1]} GiB.\n\n"
         "By how many percent is the perplexity higher than that of F16, for Q4_K_M and for Q2_K? And how "
-        "many bits does each of these two take per weight? A GiB is 1024³ bytes.\n\nGive three significant "
-        "digits."
+        "many bits does each of these two take per weight? A GiB is 1024³ bytes.\n\nCompute, don't copy: the "
+        "Llama 3.1 in the myths is another model. Give three significant digits."
     ),
     points=4,
     form=_FORM,
