@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -174,10 +175,12 @@ def _try_all(
 
 
 def _shown(each: Tried) -> str:
-    """An answer on one line, cut where it is long."""
-    text = each.text.strip().replace("\n", " ↵ ")
+    """An answer on one line, cut between words where it is long; the indents of code stay."""
+    text = re.sub(r"\n( *)", lambda found: " ↵ " + "\N{NO-BREAK SPACE}" * len(found[1]), each.text.strip())
     cut = len(text) > _MOST_CHARACTERS
-    text = text[:_MOST_CHARACTERS].rstrip() if cut else text
+    if cut:
+        head, space, _ = text[: _MOST_CHARACTERS + 1].rpartition(" ")
+        text = (head if space else text[:_MOST_CHARACTERS]).rstrip()
     if not text:
         return "(nothing)" if each.ended else "(empty lines) …"
     return text + (" …" if cut or not each.ended else "")

@@ -1,4 +1,4 @@
-"""How many held-out questions models answer right, bare and in the chat template. Taught in chapter 16."""
+"""How many held-out questions models answer right, in several forms. Taught in chapter 16."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from labkit.models.download import get_model
 from labkit.models.loading import Model
 from labkit.models.model_file import ModelFile
 from labkit.pocket.document import Case
-from labkit.pocket.scores import replies
+from labkit.pocket.scores import as_documents, replies
 from labkit.progress_bar import ProgressBar
 from labkit.tables import Table
 
+#: the form in which a base model of the course knows questions from its texts
+AS_TEXT = "as “Question: … Answer:”"
 #: Questions about the world, and sums. No training text holds them.
 _WORLD, _SUMS, _QUICK_SHARE = 60, 40, 4
 _SEED = 16
@@ -29,33 +31,39 @@ _CONTEXT = 256
 
 @dataclass(frozen=True)
 class RightAnswers:
-    """One model in one form: how many it answered right, with Wilson's 95 % interval of the share."""
+    """One model in one form: how many it answered right, with Wilson's 95 % intervals of the shares."""
 
     model: str
     form: str
-    """`BARE` or `TEMPLATE`."""
+    """`BARE`, `AS_TEXT` or `TEMPLATE`."""
     holds: int
     """Replies that hold the right value, and no other that the question could have."""
     right: int
     """Those of them that the model also ended by itself: an answer, and not a text that goes on."""
     total: int
     low: float
+    """Of `right`, from 0 to 1."""
     high: float
 
     @property
     def share(self) -> float:
-        """From 0 to 1."""
+        """Of `right`, from 0 to 1."""
         return self.right / self.total
 
     @property
+    def holds_interval(self) -> tuple[float, float]:
+        """The 95 % interval of the share of `holds`, from 0 to 1."""
+        return wilson_interval(self.holds, self.total)
+
+    @property
     def who(self) -> str:
-        """`'pocket-base, bare'`."""
-        return f"{self.model}, {self.form}"
+        """`'pocket-base (bare)'`."""
+        return f"{self.model} ({self.form})"
 
 
 @dataclass(frozen=True, repr=False)
 class TemplateTest(Result):
-    """The same held-out questions to models in two forms."""
+    """The same held-out questions to models in several forms."""
 
     counts: list[RightAnswers]
     settings: dict[str, Any]
@@ -93,22 +101,20 @@ class TemplateTest(Result):
             [
                 count.model,
                 count.form,
-                count.holds,
-                count.right,
-                f"{count.share:.0%}",
-                f"{count.low:.0%} to {count.high:.0%}",
+                f"{count.holds} ({_percents(*count.holds_interval)})",
+                f"{count.right} ({_percents(count.low, count.high)})",
             ]
             for count in self.counts
         ]
-        columns = ["model", "sent", "knows it", "and stops there", "share", "95 % interval of the share"]
+        columns = ["model", "sent", "holds the right answer", "… and stops there"]
         return Table(self.title(), columns, rows, [*self.reading(), *self.notes()])
 
     def _short_table(self) -> Table:
         rows = [
-            [count.model, count.right, f"{count.share:.0%}", f"{count.low:.0%} to {count.high:.0%}"]
+            [count.model, f"{count.right} of {count.total}", _percents(count.low, count.high)]
             for count in self.counts
         ]
-        columns = ["model", "answered right", "share", "95 % interval of the share"]
+        columns = ["model", "answered right", "95 % interval of the share"]
         return Table(self.title(), columns, rows, [*self.reading(), self.notes()[-1]])
 
     def reading(self) -> list[str]:
@@ -118,21 +124,53 @@ class TemplateTest(Result):
         near = [self._who(count) for count in self.counts if count is not best and count.high >= best.low]
         lines = []
         if apart:
+            others = "all others" if len(apart) > 1 and not near else _listed(apart)
             lines.append(
-                f"Best: {self._who(best)}. Its interval lies above those of {_listed(apart)}: that is no "
-                "accident."
+                f"Right, and stopped: most often {self._who(best)}. Its interval lies above that of "
+                f"{others}: that is no accident."
             )
         if near:
             lines.append(
                 f"{_listed(near)}: too near to {self._who(best)} to be told apart with so few questions."
             )
-        return lines
+        return lines + ([self.knowledge()] if self._in_own_forms() else [])
+
+    def _in_own_forms(self) -> tuple[RightAnswers, RightAnswers] | None:
+        """A base model and an instruct model, each in a form that it knows; None where one is missing."""
+        bases = [count for count in self.counts if count.form == AS_TEXT]
+        without_template = {count.model for count in bases}
+        others = [count for count in self.counts if count.form == TEMPLATE]
+        instructs = [count for count in others if count.model not in without_template]
+        return (bases[0], instructs[0]) if bases and instructs else None
+
+    def knowledge(self) -> str:
+        """Which holds the right answer more often, each asked in a form that it knows: base or instruct?
+
+        Raises LabError when there is no such pair.
+        """
+        pair = self._in_own_forms()
+        if not pair:
+            raise LabError(
+                "No base model and instruct model were asked, each in a form that it knows.",
+                'Count them together: lk.count_right("pocket-base", "pocket-instruct")',
+            )
+        base, instruct = pair
+        said = [
+            f"{count.who} {count.holds} of {count.total} ({_percents(*count.holds_interval)})"
+            for count in pair
+        ]
+        start = f"The right answer, stopped or not: {said[0]}, {said[1]}."
+        if instruct.holds_interval[0] > base.holds_interval[1]:
+            return f"{start} The intervals do not overlap: fine-tuning did more than teach it to stop."
+        if base.holds_interval[0] > instruct.holds_interval[1]:
+            return f"{start} The intervals do not overlap: here {base.model} has more of the right answers."
+        return f"{start} The intervals overlap: these questions show no difference in what the two know."
 
     def notes(self) -> list[str]:
         quick = " Quick run (LABKIT_QUICK): fewer questions." if self.settings["quick"] else ""
         return [
-            "knows it: the reply holds the right value, and no other. and stops there: the model ended its "
-            "reply by itself, within some dozen tokens; the share is of these.",
+            "Holds the right answer: and no other that the question could have. Stops there: ends its reply "
+            f"by itself, within {self.settings['max_tokens']} tokens. In brackets: 95 % intervals.",
             f"The most probable reply, token by token. Measured on {self.date[:10]}.{quick}",
         ]
 
@@ -141,37 +179,40 @@ class TemplateTest(Result):
 
 
 def count_right(*models: ModelFile | str, bare: bool = True, show_progress: bool = True) -> TemplateTest:
-    """100 held-out questions to each model, bare and in the chat template; the right answers are counted.
+    """100 held-out questions to each model in several forms; the right answers are counted.
 
     Parameters
     ----------
     models : names such as "pocket-base", or files of pocket models. One that has no template is asked in that
-        of another of them.
-    bare : ask them without the template as well.
+        of another of them, and as `Question: … Answer:`, a form that it knows from its texts. There only the
+        text up to the next question counts.
+    bare : ask them without the template as well; otherwise in the template alone.
 
     The questions are about the world of the pocket models, and sums of two numbers. An answer is right when
     it holds the value that was asked for, and no other, and the model ended it by itself. Raises LabError
     when no model has a template. Taught in chapters 5 and 16.
     """
     files = [get_model(model) if isinstance(model, str) else model for model in models]
-    cases, forms = _cases(), ((BARE, TEMPLATE) if bare else (TEMPLATE,))
-    counts = []
+    cases, counts = _cases(), []
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(open_models(files, _CONTEXT))
         template_of = with_template(opened)
+        rounds = [(model, form) for model in opened for form in _forms(model, bare)]
         bar = stack.enter_context(
-            ProgressBar(
-                len(forms) * len(opened), "round", f"Asking {len(cases)} questions", show=show_progress
-            )
+            ProgressBar(len(rounds), "round", f"Asking {len(cases)} questions", show=show_progress)
         )
-        for model in opened:
+        for model, form in rounds:
             own = model if model.header.has_chat_template else template_of
-            for form in forms:
-                counts.append(_count(model, own, form, cases))
-                bar.update()
+            counts.append(_count(model, own, form, cases))
+            bar.update()
     return TemplateTest(
         counts=counts,
-        settings={"quick": settings.quick(), "seed": _SEED, "files": {f.name: f.sha256 for f in files}},
+        settings={
+            "quick": settings.quick(),
+            "seed": _SEED,
+            "max_tokens": max(case.max_tokens for case in cases),
+            "files": {f.name: f.sha256 for f in files},
+        },
         machine=machine(),
         versions=versions(),
     )
@@ -190,13 +231,26 @@ def _cases() -> list[Case]:
     return [*world_questions.held_out(world, _SEED), *two_digits[:plain]]
 
 
+def _forms(model: Model, bare: bool) -> tuple[str, ...]:
+    if not bare:
+        return (TEMPLATE,)
+    return (BARE, TEMPLATE) if model.header.has_chat_template else (BARE, AS_TEXT, TEMPLATE)
+
+
 def _count(model: Model, template_of: Model, form: str, cases: Sequence[Case]) -> RightAnswers:
-    asked = [replace(case, chat=form == TEMPLATE) for case in cases]
+    if form == AS_TEXT:
+        asked = as_documents(cases)
+    else:
+        asked = [replace(case, chat=form == TEMPLATE) for case in cases]
     answered = replies(model, asked, template_of=template_of)
     holds = sum(reply.right for reply in answered)
     right = sum(reply.right and reply.ended for reply in answered)
     interval = wilson_interval(right, len(cases))
     return RightAnswers(model.file.name, form, holds, right, len(cases), *interval)
+
+
+def _percents(low: float, high: float) -> str:
+    return f"{100 * low:.0f} to {100 * high:.0f} %"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from labkit.tables import Table
 from labkit.units import format_bytes
 
 _BASE = "pocket-base"
-_STEPS, _QUICK_STEPS = 60, 8
+_STEPS, _QUICK_STEPS = 45, 8
 _CONTEXT, _MOST_TOKENS = 256, 16
 _HOW_TO_TRAIN = (
     "Training needs PyTorch, which is not installed here: it is large, so the course does not bring it. To "
@@ -52,7 +52,7 @@ class Lesson(Result):
     date: str = field(default_factory=now_utc)
 
     def title(self) -> str:
-        return f"{_BASE} before and after {len(self.texts)} new sentences"
+        return f"{_BASE} before and after {len(self.texts)} new texts"
 
     def rows(self) -> list[Row]:
         return [Row(each.prompt, f"before: {each.before}; after: {each.after}") for each in self.asked]

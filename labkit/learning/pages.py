@@ -102,6 +102,7 @@ _FACTS_VIEWS = {
             "generation_tokens_per_s": "generation",
             "prompt_tokens_per_s": "prompt processing",
         },
+        lambda column, row: f"{float(row[column]):.2f}" if column == "bits_per_weight" else row[column],
     ),
     "quantization_methods": _FactsView(
         "Ways to lose less at the same number of bits",
@@ -138,7 +139,7 @@ _FACTS_VIEWS = {
         {
             "method": "method",
             "needs": "what it needs",
-            "learns": "what becomes more probable",
+            "learns": "what it does",
             "example": "for example",
         },
     ),
@@ -167,14 +168,18 @@ _SECOND_HAND = "(second hand)"
 _SECOND_HAND_MEANS = f"{_SECOND_HAND}: we read a report or a copy of the source, not the source itself."
 
 
-def facts_table(name: str) -> Table:
-    """A table of `datasets/`; the source and the date of each row are folded below it."""
+def facts_table(name: str, *, core: bool = True) -> Table:
+    """A table of `datasets/`; the source and the date of each row are folded below it.
+
+    `core`: of a table with such a column, the rows for a chapter's main part; otherwise the others.
+    """
     from labkit import facts
 
     if name not in _FACTS_VIEWS:
         shown = ", ".join(_FACTS_VIEWS)
         raise LabError(f"There is no table {name!r} to show.", f"These can be shown: {shown}.")
-    return _table_of_facts(_FACTS_VIEWS[name], facts.table(name))
+    rows = [row for row in facts.table(name) if row.get("core", "yes") == ("yes" if core else "no")]
+    return _table_of_facts(_FACTS_VIEWS[name], rows)
 
 
 def myths(chapter: int, *, core: bool = True) -> Table:

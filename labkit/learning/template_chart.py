@@ -12,16 +12,19 @@ if TYPE_CHECKING:
 
 def template_chart(result: TemplateTest) -> Figure:
     """Two bars for each model and form: replies that hold the right answer, and those that stop there."""
-    names = [f"{count.model}\n{count.form}" for count in result.counts]
+    counts = result.counts
+    names = [f"{count.model}\n{count.form}" for count in counts]
     places = range(len(names))
-    percent = [100 / count.total for count in result.counts]
+    lines = {"ecolor": COLOURS[1], "capsize": 4, "error_kw": {"elinewidth": 1.6}}
     with plain_style() as plt:
         height = 0.9 + 0.62 * len(names)
         fig, axes = plt.subplots(figsize=(7.6, height))
         axes.barh(
             [place - 0.19 for place in places],
-            [count.holds * unit for count, unit in zip(result.counts, percent, strict=True)],
+            [100 * count.holds / count.total for count in counts],
             height=0.36,
+            xerr=_both_sides([(count.holds / count.total, *count.holds_interval) for count in counts]),
+            **lines,
             color="#c9d5e3",
             edgecolor=COLOURS[0],
             hatch="//",
@@ -29,15 +32,11 @@ def template_chart(result: TemplateTest) -> Figure:
         )
         axes.barh(
             [place + 0.19 for place in places],
-            [100 * count.share for count in result.counts],
+            [100 * count.share for count in counts],
             height=0.36,
+            xerr=_both_sides([(count.share, count.low, count.high) for count in counts]),
+            **lines,
             color=COLOURS[0],
-            xerr=[
-                [100 * (count.share - count.low) for count in result.counts],
-                [100 * (count.high - count.share) for count in result.counts],
-            ],
-            ecolor="#c1531b",
-            capsize=4,
             label="and the model stops there",
         )
         axes.set_yticks(list(places), names)
@@ -47,12 +46,18 @@ def template_chart(result: TemplateTest) -> Figure:
         # Half an inch below the axes, whatever their height.
         axes.legend(loc="upper left", bbox_to_anchor=(0, -0.5 / height), ncols=2)
         axes.set_title(_title(result))
-        return figure_html(fig, _alt(result), "The thin lines are 95 % intervals.")
+        return figure_html(fig, _alt(result), "The lines at the ends of the bars are 95 % intervals.")
+
+
+def _both_sides(shares: list[tuple[float, float, float]]) -> list[list[float]]:
+    """Lengths of the lines below and above each share, in percent, from (share, low, high)."""
+    below = [100 * max(0.0, share - low) for share, low, _ in shares]
+    return [below, [100 * max(0.0, high - share) for share, _, high in shares]]
 
 
 def _title(result: TemplateTest) -> str:
     best = max(result.counts, key=lambda count: count.share)
-    return f"Answered and stopped, most often: {best.who} ({best.share:.0%})"
+    return f"Answered and stopped, most often: {best.who}, {100 * best.share:.0f} %"
 
 
 def _alt(result: TemplateTest) -> str:

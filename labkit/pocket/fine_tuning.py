@@ -103,7 +103,7 @@ def _train(source: Path, path: Path, texts: list[str], steps: int, keep_old: boo
         warm_up=5,
     )
     rng = random.Random(f"fine-tune/{seed}")
-    old = (document.text for document in corpus.documents(seed=corpus.SEED + 1))
+    old = (document.text for document in corpus.documents(seed=corpus.SEED + 1, only=("world",)))
     ids: list[int] = []
     while len(ids) <= schedule.tokens + _LENGTH:
         for text in rng.sample(texts, len(texts)):

@@ -25,7 +25,7 @@ from labkit.tables import Table
 
 #: texts read at first: enough for every fact to come up, and read in about two seconds
 FIRST_DOCUMENTS, FIRST_CONVERSATIONS = 20_000, 5_000
-_MOST_SHOWN_CHARACTERS = 600
+_MOST_SHOWN_CHARACTERS, _MOST_SHOWN_KINDS = 600, 4
 #: words that say nothing about what is asked
 _FILLING = frozenset(["the", "a", "an", "do", "can", "you", "know", "tell", "me", "please"])
 #: a question that shares fewer of its words with every known wording is not understood
@@ -73,8 +73,12 @@ class Teachers:
         return sum(self.counts.values())
 
     def table(self) -> Table:
-        rows = [[kind, stream, f"{n:,}"] for (stream, kind), n in self.counts.items()]
-        return Table(self._caption(), ["kind of text", "read in", "how many"], rows, self._notes())
+        rows = [
+            [stream, f"{sum(kinds.values()):,}", _most_frequent(kinds)]
+            for stream in self.read
+            if (kinds := {kind: n for (of, kind), n in self.counts.items() if of == stream})
+        ]
+        return Table(self._caption(), ["read in", "how many", "most often as"], rows, self._notes())
 
     def _caption(self) -> str:
         fact = self.fact
@@ -110,6 +114,13 @@ class Teachers:
             lines += ["", f"{teacher.kind}, no. {teacher.number:,} of the {teacher.stream}:"]
             lines += [f"    {line}" for line in marked.splitlines()]
         return "\n".join(lines)
+
+
+def _most_frequent(kinds: dict[str, int]) -> str:
+    """`'letter (9), card (6), life (5) and 9 other kinds'`; `kinds` is sorted by number."""
+    shown = ", ".join(f"{kind} ({n:,})" for kind, n in list(kinds.items())[:_MOST_SHOWN_KINDS])
+    rest = len(kinds) - _MOST_SHOWN_KINDS
+    return shown if rest <= 0 else f"{shown} and {rest} other kind{'s' if rest > 1 else ''}"
 
 
 def who_taught(

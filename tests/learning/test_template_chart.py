@@ -22,8 +22,8 @@ def test_the_text_holds_every_count_and_the_message():
         result(("b", BARE, 52, 0), ("b", TEMPLATE, 1, 0), ("i", BARE, 63, 50), ("i", TEMPLATE, 94, 93))
     )
     text = repr(chart)
-    assert text.startswith("Answered and stopped, most often: i, in the template (93%).")
-    assert "b, bare: 52 of 100 replies hold the right answer, 0 stop there" in text
+    assert text.startswith("Answered and stopped, most often: i (in the template), 93 %.")
+    assert "b (bare): 52 of 100 replies hold the right answer, 0 stop there" in text
     assert "95 % intervals" in chart.html()
 
 

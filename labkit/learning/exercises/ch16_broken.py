@@ -14,10 +14,10 @@ from labkit.learning.quantities import describe
 
 #: What may be wrong with a prompt, and what each word means.
 CAUSES = {
-    "fine": "nothing: the template would write it just so",
+    "fine": "nothing: the template writes just this, for messages from system, user and assistant",
     "raw": "no template at all: a bare text",
     "other-template": "the template of another model",
-    "role": "a role that this template does not have",
+    "role": "a role other than system, user and assistant",
     "end-marker": "a message without its end marker",
     "generation-prompt": "the assistant's turn is not begun, or not left open",
     "bos": "a beginning-of-text token that this template does not have",
@@ -95,7 +95,7 @@ _MIX_UPS = {
     ("A", "fine"): "A base model would go on with it. An instruct model was trained on turns with markers.",
     ("A", "generation-prompt"): "That is missing too, and so is everything else.",
     ("C", "raw"): "It has markers: Llama 2 and early Mistral models were trained on these.",
-    ("D", "role"): "system, user and assistant are the three roles of this template.",
+    ("D", "role"): "system, user and assistant are the three roles that messages have.",
     ("D", "bos"): "It begins with the start marker of a turn, as each turn does.",
     ("F", "generation-prompt"): "Its end is right.",
 }
