@@ -19,6 +19,10 @@ MAIN = "SmolLM2"
 _RESAMPLES, _SEED = 2000, 17
 #: recorded tokenizers that stand beside the measured ones in the chart, by id
 _IN_CHART = ("llama-3", "gemma-3")
+#: beside English and program text, the languages of the table per 1,000 bytes
+_BY_BYTES = ("German", "Hindi", "Chinese")
+#: A token for each byte makes so many of 1,000 bytes: the tokenizer has no piece for such letters.
+_ALL_BYTES = 1000
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,22 @@ class LanguageCounts:
             return [f"{MAIN} is not on this machine: its counts were recorded on {self.main.recorded}."]
         return [
             f"{dearest} takes {MAIN} {self.main.ratio(dearest):.1f} times as many tokens as English (95 % "
-            f"interval over the sentences: {interval[0]:.1f} to {interval[1]:.1f})."
+            f"interval over the sentences: {interval[0]:.1f} to {interval[1]:.1f}).",
+            *self._bytes_mislead(),
+        ]
+
+    def _bytes_mislead(self) -> list[str]:
+        """Hindi and Chinese, where the order by bytes is not that by sentences."""
+        first, second = (self.main.tokens[language] for language in ("Hindi", "Chinese"))
+        by_bytes = [
+            1000 * tokens / _n_bytes(sentences_in(language))
+            for language, tokens in (("Hindi", first), ("Chinese", second))
+        ]
+        if (first > second) == (by_bytes[0] > by_bytes[1]):
+            return []
+        return [
+            f"The bytes mislead: per 1,000 of them Hindi takes {by_bytes[0]:,.0f} tokens and Chinese "
+            f"{by_bytes[1]:,.0f}, for the same sentences {first:,} and {second:,}."
         ]
 
     def __repr__(self) -> str:
@@ -193,9 +212,11 @@ def language_chart(counts: LanguageCounts) -> Figure:
     order = sorted(counts.main.tokens, key=counts.main.ratio)
     with plain_style() as plt:
         fig, axes = plt.subplots()
-        for item in series:
+        for number, item in enumerate(series):
             values = [item.ratio(language) for language in order]
-            axes.plot(values, range(len(order)), linestyle="none", markersize=8, label=item.label)
+            # Side by side, so that none hides another.
+            places = [place + 0.26 * ((len(series) - 1) / 2 - number) for place in range(len(order))]
+            axes.plot(values, places, linestyle="none", markersize=7, label=item.label)
         axes.axvline(1, color="#111111", linestyle="-", linewidth=1.2, marker="")
         axes.set_yticks(range(len(order)), order)
         axes.set_xlim(left=0)
@@ -233,7 +254,7 @@ def recorded_table() -> Table:
     sources = {row.name: f"{row.name}: {row.source}. As of {row.read_on}." for row in token_counts()}
     return Table(
         "Tokens for the same sentences, relative to English",
-        ["tokenizer", "vocabulary", "English, tokens", *names],
+        ["tokenizer", "vocabulary", "tokens in English", *names],
         rows,
         folded_title="Sources and dates",
         folded=list(sources.values()),
@@ -242,18 +263,28 @@ def recorded_table() -> Table:
 
 
 def tokens_per_kilobyte(tokenizers: Sequence[CutsText] | None = None) -> Table:
-    """Tokens per 1,000 UTF-8 bytes of English, of program text, and of the other languages.
+    """Tokens per 1,000 UTF-8 bytes of English, of program text, and of three other languages.
 
-    `tokenizers`: None for those on this machine. Taught in chapter 17.
+    `tokenizers`: None for those on this machine; plain bytes are left out. Taught in chapter 17.
     """
     texts = {BASE: sentences_in(BASE), "Python code": [sample_code()]}
-    texts |= {name: sentences_in(name) for name in languages() if name != BASE}
-    used = list(tokenizers_here() if tokenizers is None else tokenizers)
-    columns = [[sum(counts) for counts in _by_text(item, list(texts.values()))] for item in used]
-    rows = [
-        [name, f"{sum(map(len, parts)):,}", f"{_n_bytes(parts):,}"]
-        + [f"{1000 * sums[number] / _n_bytes(parts):,.0f}" for sums in columns]
-        for number, (name, parts) in enumerate(texts.items())
+    texts |= {name: sentences_in(name) for name in _BY_BYTES}
+    sizes = [_n_bytes(parts) for parts in texts.values()]
+    found = tokenizers_here() if tokenizers is None else tokenizers
+    used = [item for item in found if item.vocab_size > 256]
+    columns = [
+        [1000 * sum(counts) / size for counts, size in zip(by_text, sizes, strict=True)]
+        for by_text in (_by_text(item, list(texts.values())) for item in used)
     ]
-    heads = ["text", "characters", "bytes", *(item.name for item in used)]
-    return Table("Tokens per 1,000 bytes", heads, rows)
+    rows = [
+        [name, f"{sum(map(len, parts)):,}", f"{size:,}", *(f"{values[number]:,.0f}" for values in columns)]
+        for number, ((name, parts), size) in enumerate(zip(texts.items(), sizes, strict=True))
+    ]
+    notes = [
+        f"{item.name}, {' and '.join(whole)}: a token for each byte. It has no pieces for these letters."
+        for item, values in zip(used, columns, strict=True)
+        if (whole := [name for name, value in zip(texts, values, strict=True) if value == _ALL_BYTES])
+    ]
+    return Table(
+        "Tokens per 1,000 bytes", ["text", "characters", "bytes", *(item.name for item in used)], rows, notes
+    )

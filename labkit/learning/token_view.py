@@ -21,7 +21,8 @@ _BOX = (
     "display:inline-block;border:1px {line} currentColor;border-radius:3px;padding:0 .15em;margin:.1em .1em;"
     "font-family:monospace;white-space:pre;background:rgba({colour})"
 )
-_LEGEND = "␣ is a space, ↵ the end of a line. A dashed box holds bytes of a character that is cut apart."
+_LEGEND = "␣ is a space, ↵ the end of a line."
+_LEGEND_DASHED = " A dashed box holds bytes of a character that is cut apart."
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,10 @@ class TokenView:
 
     def _repr_html_(self) -> str:
         boxes = "".join(cut.boxes_html() for cut in self.cuts)
-        return f'<div style="max-width:60rem">{boxes}<p style="font-size:.9em">{_LEGEND}</p></div>'
+        legend = _LEGEND
+        if any(_is_part(piece) for cut in self.cuts for piece in cut.pieces[:_MOST_SHOWN]):
+            legend += _LEGEND_DASHED
+        return f'<div style="max-width:60rem">{boxes}<p style="font-size:.9em">{legend}</p></div>'
 
     def __repr__(self) -> str:
         return "\n".join([*(cut.text() for cut in self.cuts), _LEGEND])
@@ -73,18 +77,20 @@ class TokenView:
 
 def shown(piece: bytes) -> str:
     """A piece for people: its text with spaces made visible, or its bytes when it is part of a character."""
+    return piece.hex(" ").upper() if _is_part(piece) else visible(piece.decode("utf-8"))
+
+
+def _is_part(piece: bytes) -> bool:
+    """Does it hold a part of a character?"""
     try:
-        return visible(piece.decode("utf-8"))
+        piece.decode("utf-8")
     except UnicodeDecodeError:
-        return piece.hex(" ").upper()
+        return True
+    return False
 
 
 def _style(number: int, piece: bytes) -> str:
-    try:
-        piece.decode("utf-8")
-        line = "solid"
-    except UnicodeDecodeError:
-        line = "dashed"
+    line = "dashed" if _is_part(piece) else "solid"
     return _BOX.format(line=line, colour=_BACKGROUNDS[number % len(_BACKGROUNDS)])
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from labkit import settings
 from labkit.estimating.proportion import wilson_interval
-from labkit.learning.token_view import shown
 from labkit.models.loading import Model
 from labkit.models.side_by_side import answer_all
 from labkit.pocket.world import world
@@ -51,13 +50,11 @@ class TrailingSpace:
     ----------
     model : its name.
     rows : (prompt, right answer, reply without the space, reply with it).
-    cuts : the first prompt's last pieces without and with the space, as text.
     random_weights : True when the model is noise.
     """
 
     model: str
     rows: tuple[tuple[str, str, str, str], ...]
-    cuts: tuple[str, str]
     random_weights: bool = False
 
     @property
@@ -70,18 +67,22 @@ class TrailingSpace:
         """Right replies to the prompts with a space at the end."""
         return sum(_is_right(reply, wanted) for _, wanted, _, reply in self.rows)
 
+    @property
+    def digits_with(self) -> int:
+        """Replies to the prompts with a space at the end that begin with a digit."""
+        return sum(reply.strip()[:1].isdigit() for *_, reply in self.rows)
+
     def _table(self) -> Table:
         rows = [[prompt, wanted, _short(a), _short(b)] for prompt, wanted, a, b in self.rows[:_EXAMPLES]]
         notes = [
             f"Without the space: {_told(self.right_without, len(self.rows))}.",
-            f"With the space: {_told(self.right_with, len(self.rows))}.",
-            f"How the first prompt ends for the model: {self.cuts[0]} without the space, {self.cuts[1]} "
-            "with it.",
+            f"With the space: {_told(self.right_with, len(self.rows))}. {self.digits_with} of "
+            f"{len(self.rows)} went on with a digit.",
         ]
         if self.random_weights:
             notes.append("This model has random weights: what it writes is noise.")
         return Table(
-            f"{self.model}: {_EXAMPLES} of {len(self.rows)} prompts",
+            f"{self.model}: the first {len(rows)} of {len(self.rows)} prompts",
             ["prompt", "should go on with", "it went on with", "after one space more"],
             rows,
             notes,
@@ -110,9 +111,7 @@ def trailing_space(model: Model, prompts: Sequence[tuple[str, str]] | None = Non
         (prompt, wanted, replies[number], replies[half + number])
         for number, (prompt, wanted) in enumerate(chosen)
     )
-    ends = [model.tokenize(text)[-2:] for text in (texts[0], f"{texts[0]} ")]
-    cuts = ["|".join(shown(model.piece_bytes(token)) for token in end) for end in ends]
-    return TrailingSpace(model.file.label, rows, (cuts[0], cuts[1]), model.file.random_weights)
+    return TrailingSpace(model.file.label, rows, model.file.random_weights)
 
 
 def world_prompts() -> list[tuple[str, str]]:
@@ -137,4 +136,4 @@ def _short(reply: str) -> str:
 
 def _told(right: int, total: int) -> str:
     low, high = wilson_interval(right, total)
-    return f"{right} of {total} right (95 % interval {low:.0%} to {high:.0%})"
+    return f"{right} of {total} right (95 % interval {100 * low:.0f} % to {100 * high:.0f} %)"

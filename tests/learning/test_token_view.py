@@ -41,6 +41,12 @@ def test_half_a_character_is_dashed_and_shown_as_bytes() -> None:
     assert shown(b" \xe0\xa4") == "20 E0 A4" and shown(b"\n") == "↵" and shown("é".encode()) == "é"
 
 
+def test_dashed_boxes_are_explained_where_there_are_some() -> None:
+    assert "A dashed box" in show_tokens("é", ByteTokenizer())._repr_html_()
+    page = show_tokens("the cat", LEARNED)._repr_html_()
+    assert "␣ is a space" in page and "dashed" not in page
+
+
 def test_the_text_form_says_the_same() -> None:
     text = repr(show_tokens("the cat", LEARNED, ByteTokenizer()))
     assert "trained here: 2 tokens\n  |the|␣cat|" in text and "plain bytes: 7 tokens" in text

@@ -217,7 +217,8 @@ MERGE_STEP = Exercise(
     prompt=(
         "Write a function that does one step of byte-pair encoding. It gets a list of tokens, each a text. "
         "It finds the pair of neighbours that occurs most often, and returns the list with that pair joined "
-        "wherever it stands, from left to right.\n\n"
+        "wherever it stands, from left to right. (There are no cuts between words here: any two neighbours "
+        "are a pair.)\n\n"
         "Count every two neighbours, also where pairs overlap: in a, a, a the pair a + a stands twice. When "
         "several pairs are equally frequent, take the one that comes first in the list. A list with fewer "
         "than two tokens comes back as it is.\n\n"
