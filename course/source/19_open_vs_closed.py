@@ -81,7 +81,7 @@ lk.compare_prediction("ch19-speed", result.tg_tokens_per_s.median, unit="tokens/
 # ## The ladder of openness
 #
 # "Open" is not yes or no. Read from top to bottom: each row gives you something that the row above does not. SmolLM2,
-# the small model of this course, stands on the last one.
+# the small model that you just ran, stands on the last one.
 
 # %% name="ladder"
 lk.facts_table("openness_ladder")
@@ -90,6 +90,15 @@ lk.facts_table("openness_ladder")
 # Only from the last row could a skilled person build the model again. Weights under a free licence are
 # *open weights*. *Open source AI*, as the Open Source Initiative (OSI) defines it, also needs the training code and enough
 # information on the data.
+#
+# The *pocket* models of this course show what that takes. They are tiny, they know a made-up world only, and everything that made
+# them is in this repository. Here they are held against two yardsticks; unfold the components to see where each one lies.
+
+# %% name="openness"
+lk.openness()
+
+# %% [markdown] name="explorer-intro"
+# One requirement is not met, and the table says so. Expect as much candour of a [model card](../datasets/pocket/README.md).
 #
 # ## Who may do what: the licence explorer
 #
@@ -237,6 +246,21 @@ lk.roofline(result, lk.memory_bandwidth())
 # %% name="gpu" tags=["measure"]
 lk.watch_gpu()
 
+# %% [markdown] name="data-intro"
+# ### What open data lets you do
+#
+# Ask a model with open weights why it says something, and nobody outside can answer. Where the data are open too, you can look up
+# who taught it. The next cell writes the pocket models' training texts again from their seed, and finds those that state a fact.
+
+# %% name="who-taught"
+lk.who_taught("Which pet does Mira Vale have?")
+
+# %% [markdown] name="without-intro"
+# And if nobody had taught it? For two more models, trained alike, a few facts were left out of one model's texts. Both are asked now.
+
+# %% name="without"
+lk.with_and_without()
+
 # %% [markdown] name="closed-intro"
 # ### What closed means, and its exceptions
 #
@@ -309,4 +333,4 @@ lk.quiz("ch19-open-or-closed")
 # JupyterLab keeps a notebook's process alive after you close its tab. The last cell gives the model's memory back.
 
 # %% name="close"
-print(lk.close_all_models(), "model closed")
+print(lk.close_all_models())
