@@ -43,6 +43,22 @@ WRONG_ANSWERS = {
             "the other way round",
         ),
     },
+    "04_quantization": {
+        "ch04-quantize-block": (
+            "def quantize_block(weights, bits):\n"
+            "    half, weights = 2 ** (bits - 1), np.array(weights)\n"
+            "    scale = weights[abs(weights).argmax()] / -half\n"
+            "    steps = weights / scale if scale else weights\n"
+            "    return scale, np.floor(steps + half + 0.5).clip(0, 2 * half - 1)",
+            "more digits than a file keeps",
+        ),
+        "ch04-your-speed": (
+            "your_speed = {'record': 'F16 42.50 tg 146.8 pp 480.1 MiB; Q8_0 61.10 tg 200.9 pp 255.1 MiB; "
+            "Q4_0 113.8 tg 268.3 pp 136.2 MiB; 6 rounds; 2026-11-22', 'generation_ratio': 2.68, "
+            "'prompt_ratio': 0.547, 'gb_per_second': 16.3}",
+            "the other way round",
+        ),
+    },
     "06_kv_cache": {
         "ch06-mistral": (
             "mistral = {'bytes_per_token': 2 * 32 * 32 * 128 * 2, 'cache_gib': 4, 'total_gib': 8.07, "
@@ -69,6 +85,51 @@ WRONG_ANSWERS = {
             "    embedding = 2 * config['vocab_size'] * width\n"
             "    return embedding + config['num_hidden_layers'] * layer + width",
             "although the embeddings are tied",
+        ),
+    },
+    "05_q4km_q8_q2k": {
+        "ch05-published": (
+            "published = "
+            "{'q4_k_m_more_percent': 5, 'q2_k_more_percent': 15, 'q4_k_m_bits': 4, 'q2_k_bits': 2}",
+            "what many tables on the web say",
+        ),
+        "ch05-three-budgets": (
+            "three_budgets = {'record': 'F16 6291456 B ppl 4.500; Q8_0 3342336 B ppl 4.501 kl 0.0001200 same "
+            "99.61 %; Q6_K 2600000 B ppl 4.504 kl 0.0008000 same 98.70 %; Q4_K_M 2100000 B ppl 4.570 kl "
+            "0.009000 same 95.00 %; Q2_K 1500000 B ppl 5.200 kl 0.1300 same 82.00 %; 4845 tokens; "
+            "pocket-base 0123456789ab; 2026-11-22', 'page': 'Q2_K', 'page_percent': 12.5, 'service': 'Q8_0', "
+            "'service_percent': 99.6, 'reader': 'Q2_K', 'reader_percent': 15.6}",
+            "the one nearest to F16 among them",
+        ),
+    },
+    "16_instruct_vs_base": {
+        "ch16-prompt-string": (
+            "def prompt_string(messages):\n"
+            "    turns = [f\"<|im_start|>{m['role']}\\n{m['content']}<|im_end|>\" for m in messages]\n"
+            "    return '\\n'.join(turns)",
+            "It ends after the last message",
+        ),
+        "ch16-broken-prompts": (
+            "broken_prompts = {'A': 'fine', 'B': 'generation-prompt', 'C': 'other-template', 'D': 'fine', "
+            "'E': 'role', 'F': 'end-marker', 'G': 'fine'}",
+            "An instruct model was trained on turns with markers",
+        ),
+    },
+    "17_tokenizers": {
+        "ch17-merge-step": (
+            "def merge_step(tokens):\n"
+            "    pairs = list(zip(tokens, tokens[1:]))\n"
+            "    if not pairs:\n"
+            "        return tokens\n"
+            "    i = pairs.index(max(pairs, key=pairs.count))\n"
+            "    return [*tokens[:i], tokens[i] + tokens[i + 1], *tokens[i + 2:]]",
+            "You join the pair at its first place only",
+        ),
+        "ch17-your-texts": (
+            "your_texts = {'record': 'first 412 bytes 97 tokens; second 655 bytes 284 tokens; SmolLM2; "
+            "2026-11-22', 'tokens_per_1000_bytes': 235, 'times_as_many': 1.84, 'so_often_it_fits': 28.8, "
+            "'price_usd': 2.13}",
+            "compare their tokens as they are",
         ),
     },
     "19_open_vs_closed": {
