@@ -18,7 +18,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -332,6 +332,36 @@ class Lab:
         (locator or self.page).screenshot(path=str(path))
         self.page.set_viewport_size(size)
         return path
+
+
+@contextlib.contextmanager
+def chapter(server: Server, chromium: Any, notebook: str) -> Iterator[Lab]:
+    """A chapter, run from top to bottom. In the end, JupyterLab must have complained about nothing."""
+    lab = Lab.start(server, chromium, height=1400)
+    lab.open(notebook)
+    lab.run_all(seconds=600)
+    yield lab
+    assert lab.errors == []
+    assert lab.outside == []
+    lab.close()
+
+
+def assert_clean(lab: Lab, notebook: str, look_at: Iterable[str]) -> None:
+    """No cell ended in an error. Of the cells with these markers, screenshots are kept for one's own eyes."""
+    kinds = lab.output_kinds()
+    assert len(kinds) > 15
+    assert not any("error" in cell for cell in kinds)
+    for number, marker in enumerate(look_at):
+        lab.shot(f"chapter{notebook[:2]}-{number}", lab.cell(marker))
+
+
+def answer_anew(lab: Lab, start: str, answer: str) -> None:
+    """Types an answer into the cell that begins with `start`, runs it, and the check below it."""
+    lab.cell(start).locator(".cm-content").click()
+    lab.page.keyboard.press("Control+a")
+    lab.page.keyboard.insert_text(answer)
+    lab.page.keyboard.press("Shift+Enter")
+    lab.page.keyboard.press("Shift+Enter")
 
 
 def write_notebook(path: Path, cells: list[str]) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.harness import Lab, write_notebook
+from tests.browser.harness import Lab, answer_anew, assert_clean, chapter, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -17,24 +17,13 @@ SOLUTION = """three_and_three = {
 
 
 @pytest.fixture(scope="module")
-def chapter(course_server, chromium):
-    """Chapter 19, run from top to bottom."""
-    lab = Lab.start(course_server, chromium, height=1400)
-    lab.open(NOTEBOOK)
-    lab.shot("chapter19-before")
-    lab.run_all(seconds=600)
-    yield lab
-    assert lab.errors == []
-    assert lab.outside == []
-    lab.close()
+def lab(course_server, chromium):
+    with chapter(course_server, chromium, NOTEBOOK) as running:
+        yield running
 
 
-def test_it_runs_from_top_to_bottom_without_an_error(chapter):
-    kinds = chapter.output_kinds()
-    assert len(kinds) > 20
-    assert not any("error" in cell for cell in kinds)
-    for marker in ("lk.get_model", "lk.bench", "lk.roofline", "licence_explorer", "myths(19)"):
-        chapter.shot(f"chapter19-{marker.replace('.', '-').split('(')[0]}", chapter.cell(marker))
+def test_it_runs_from_top_to_bottom_without_an_error(lab):
+    assert_clean(lab, NOTEBOOK, ("lk.get_model", "lk.bench", "lk.roofline", "licence_explorer", "myths(19)"))
 
 
 def answer_the_first_question(lab: Lab) -> None:
@@ -50,16 +39,16 @@ def answer_the_first_question(lab: Lab) -> None:
     lab.shot("chapter19-quiz", quiz)
 
 
-def test_a_wrong_and_then_a_right_quiz_answer(chapter):
-    answer_the_first_question(chapter)
+def test_a_wrong_and_then_a_right_quiz_answer(lab):
+    answer_the_first_question(lab)
 
 
-def test_the_explorer_answers_from_the_kernel(chapter):
-    cell = chapter.cell("lk.licence_explorer()")
+def test_the_explorer_answers_from_the_kernel(lab):
+    cell = lab.cell("lk.licence_explorer()")
     cell.get_by_label("Model", exact=True).select_option(label_with(cell, "Command R+"))
     cell.get_by_text("CC BY-NC 4.0 legal code").first.wait_for(timeout=8_000)
     assert cell.get_by_text("NOT ALLOWED", exact=False).first.is_visible()
-    chapter.shot("chapter19-explorer-command-r", cell)
+    lab.shot("chapter19-explorer-command-r", cell)
 
 
 def label_with(cell, text: str) -> str:
@@ -67,29 +56,29 @@ def label_with(cell, text: str) -> str:
     return cell.locator("option", has_text=text).first.get_attribute("value")
 
 
-def test_the_decision_is_made_by_keyboard_alone(chapter):
+def test_the_decision_is_made_by_keyboard_alone(lab):
     """From the first field on, only keys: a verdict, then one answer changed, and another verdict."""
-    keyboard = chapter.page.keyboard
-    sources = chapter.sources()
-    cell = chapter.cell("lk.decision_exercise(result)")
+    keyboard = lab.page.keyboard
+    sources = lab.sources()
+    cell = lab.cell("lk.decision_exercise(result)")
     form = cell.get_by_role("group", name=DECISION, exact=True)
     form.get_by_text("Not decided yet.").wait_for()
     form.get_by_label("How sensitive is the data?").focus()
-    _tab_to_button(chapter, "Decide")
+    _tab_to_button(lab, "Decide")
     keyboard.press("Enter")
     status = form.locator(".lk-status")
-    chapter.page.wait_for_function("e => e.textContent !== 'Not decided yet.'", arg=status.element_handle())
+    lab.page.wait_for_function("e => e.textContent !== 'Not decided yet.'", arg=status.element_handle())
     first = status.inner_text()
-    chapter.shot("chapter19-decision-first", cell)
+    lab.shot("chapter19-decision-first", cell)
     form.get_by_label("Is there a network?").focus()
     keyboard.press("End")  # the last answer: a phone or laptop in the field
-    chapter.page.wait_for_function(
+    lab.page.wait_for_function(
         "([e, before]) => e.innerText !== before", arg=[status.element_handle(), first], timeout=15_000
     )
     assert "open on device" in status.inner_text()
     form.get_by_text("There is no network to call it over", exact=False).first.wait_for()
-    chapter.shot("chapter19-decision-offline", cell)
-    assert chapter.sources() == sources  # no key reached the notebook
+    lab.shot("chapter19-decision-offline", cell)
+    assert lab.sources() == sources  # no key reached the notebook
 
 
 def _tab_to_button(lab: Lab, name: str) -> None:
@@ -100,26 +89,22 @@ def _tab_to_button(lab: Lab, name: str) -> None:
     raise AssertionError(f"Tab never reached the button {name!r}")
 
 
-def test_the_exercise_is_answered_and_survives_a_restart(chapter):
+def test_the_exercise_is_answered_and_survives_a_restart(lab):
     """Typed into the answer cell, checked, and still known to the kernel after the one that checked it."""
-    check = chapter.cell('lk.check("ch19-three-and-three"')
+    check = lab.cell('lk.check("ch19-three-and-three"')
     check.get_by_text("Not answered.").wait_for()
-    answer = chapter.cell("three_and_three = {")
-    answer.locator(".cm-content").click()
-    chapter.page.keyboard.press("Control+a")
-    chapter.page.keyboard.insert_text(SOLUTION)
-    chapter.page.keyboard.press("Shift+Enter")
-    chapter.page.keyboard.press("Shift+Enter")
+    answer_anew(lab, "three_and_three = {", SOLUTION)
     check.get_by_text("Correct.").wait_for()
-    chapter.shot("chapter19-exercise", check)
-    before = chapter.evaluate_in_kernel("__import__('os').getpid()")
-    chapter.restart_kernel()
-    assert chapter.evaluate_in_kernel("__import__('os').getpid()") != before
-    progress = chapter.evaluate_in_kernel("repr(__import__('labkit').start_page())")
+    lab.shot("chapter19-exercise", check)
+    before = lab.evaluate_in_kernel("__import__('os').getpid()")
+    lab.restart_kernel()
+    assert lab.evaluate_in_kernel("__import__('os').getpid()") != before
+    progress = lab.evaluate_in_kernel("repr(__import__('labkit').start_page())")
     assert "1 of 2 exercises, 1 of 11 quiz questions" in progress
 
 
-def test_the_start_page_is_calm_and_shows_the_progress(course_server, chromium, chapter):
+@pytest.mark.usefixtures("lab")
+def test_the_start_page_is_calm_and_shows_the_progress(course_server, chromium):
     lab = Lab.start(course_server, chromium)
     lab.open("00_start.ipynb")
     assert lab.page.locator(".jp-toast, .Toastify__toast, .jp-Dialog").count() == 0
