@@ -33,8 +33,8 @@ def fetch(name: str | CatalogueEntry = DEFAULT_MODEL, *, show_progress: bool = T
 
     Raises LabError that lists what was tried.
     """
-    if isinstance(name, str) and (path := embedded.pocket_model(name.strip().lower())):
-        return _from_course(path)
+    if of_the_course := _from_course(name):
+        return of_the_course
     entry = find_model(name) if isinstance(name, str) else name
     attempts: list[str] = []
     cached = _from_caches(entry, attempts, show_progress)
@@ -68,8 +68,8 @@ def get_model(name: str | CatalogueEntry = DEFAULT_MODEL, *, show_progress: bool
 
     Raises LabError only for a name that is not in the catalogue, or when the embedded file is missing too.
     """
-    if isinstance(name, str) and (path := embedded.pocket_model(name.strip().lower())):
-        return _from_course(path)
+    if of_the_course := _from_course(name):
+        return of_the_course
     entry = find_model(name) if isinstance(name, str) else name
     try:
         return fetch(entry, show_progress=show_progress)
@@ -115,8 +115,11 @@ def local_model(path: str | Path) -> ModelFile:
     return ModelFile(entry.name if entry else place.stem, place, sha256, size, "local", entry=entry)
 
 
-def _from_course(path: Path) -> ModelFile:
-    """A pocket model. Raises LabError when the file is not the one that was trained."""
+def _from_course(name: str | CatalogueEntry) -> ModelFile | None:
+    """The pocket model of that name, if there is one. LabError when its file is not the trained one."""
+    path = embedded.pocket_model(name.strip().lower()) if isinstance(name, str) else None
+    if path is None:
+        return None
     sha256 = file_sha256(path)
     if sha256 != embedded.pocket_models()[path.stem]:
         raise LabError(

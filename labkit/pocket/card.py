@@ -185,8 +185,8 @@ def _energy() -> str:
     energy = [seconds / 3600 * watts for watts in (low, high)]
     return "\n".join(
         [
-            f"All models together took {format_seconds(seconds)} of training: **about {energy[0]:.0f} to "
-            f"{energy[1]:.0f} Wh**.",
+            f"The models of this folder took {format_seconds(seconds)} of training, without the two that "
+            f"pocket-with and pocket-without start from: **about {energy[0]:.0f} to {energy[1]:.0f} Wh**.",
             "The machine had no counter for energy, so this is time × power:",
             f"{n} virtual processors of an {row['device']} at {row['busy_watts']} W each when busy "
             f"({low:.1f} W), or twice that ({high:.1f} W) if each is a whole core.",

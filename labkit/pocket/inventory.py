@@ -56,7 +56,7 @@ def kinds() -> tuple[Kind, ...]:
 
 def count_kinds(stream: str, n_tokens: int, tokenizer: Tokenizer) -> list[Kind]:
     """The first texts of a stream, up to `n_tokens` tokens, counted by kind; the largest kind first."""
-    texts = corpus.documents() if stream == "documents" else corpus.conversations()
+    texts = corpus.curriculum() if stream == "documents" else corpus.conversations()
     found: dict[str, Kind] = {}
     read = 0
     with ProgressBar(n_tokens, "token", f"Counting the {stream}") as bar:

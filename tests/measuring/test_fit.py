@@ -121,6 +121,11 @@ def test_a_context_or_a_cache_that_cannot_be() -> None:
         fit("smollm2-135m", memory_bytes=GIB)["x"]
 
 
+def test_a_pocket_model_comes_with_its_licence() -> None:
+    row = fit("Pocket-Base", memory_bytes=8 * GIB)["pocket-base"]
+    assert row.fit.verdict == "fits" and row.licence == "apache-2.0"
+
+
 def test_it_shows_as_one_line_a_model() -> None:
     table = fit(["smollm2-135m", "llama-3.1-405b"], memory_bytes=8 * GIB)
     lines = repr(table).splitlines()

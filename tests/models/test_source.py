@@ -89,6 +89,20 @@ def test_split_file_is_read_as_a_whole(tmp_path: Path, gguf_bytes: bytes) -> Non
         assert "2 parts" in source.read
 
 
+def test_the_pocket_models_are_known_by_name() -> None:
+    from labkit.models.catalogue import catalogue
+    from labkit.models.embedded import pocket_models
+
+    assert pocket_models()
+    for name in pocket_models():
+        found = open_source(f" {name.upper()} ")
+        assert found.kind == "file header" and 0 < found.blueprint.parameters < 6e6
+        assert name in repr(catalogue())
+    with pytest.raises(LabError) as caught:
+        open_source("pocket-bas")
+    assert "Did you mean pocket-base" in caught.value.cure
+
+
 def test_catalogue_name_reads_the_file_in_the_cache(small_model: ModelFile, model_cache: Path) -> None:
     source = open_source("SmolLM2-135M-Instruct-Q4_1")
     assert source.path == small_model.path and source.quantization == "Q4_1"
