@@ -7,7 +7,6 @@ can be told to make mistakes; the smallest set of them that gives the learner's 
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 import random
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from typing import Any
 
 from labkit.errors import LabError
 from labkit.learning.exercise import Exercise, KnownMistake
+from labkit.learning.exercises.function_mistakes import fewest_mistakes, known_mistakes
 from labkit.learning.function_answer import Call, Case
 from labkit.learning.quantities import describe
 
@@ -210,11 +210,7 @@ class Counted:
     @functools.cached_property
     def mistakes(self) -> tuple[str, ...]:
         """The fewest mistakes that together give exactly these numbers; empty when there are none such."""
-        for n in range(1, _MOST_MISTAKES + 1):
-            for made in itertools.combinations(MISTAKES, n):
-                if not any(len(set(made) & set(group)) > 1 for group in _EXCLUSIVE) and self._gives(made):
-                    return made
-        return ()
+        return fewest_mistakes(MISTAKES, self._gives, most=_MOST_MISTAKES, exclusive=_EXCLUSIVE)
 
     def _gives(self, made: tuple[str, ...]) -> bool:
         return all(count(*call.case.arguments, made) == call.value for call in self.calls)
@@ -234,18 +230,6 @@ def read(calls: tuple[Call, ...]) -> Counted:
 def is_right(answer: Counted) -> bool:
     """Does each call give the exact number? 12.0 is 12."""
     return not answer.gaps
-
-
-def _mistake(name: str) -> KnownMistake:
-    return KnownMistake(name, functools.partial(_hint, name))
-
-
-def _hint(name: str, answer: Counted) -> str | None:
-    if answer.mistakes[:1] != (name,):
-        return None
-    n = len(answer.mistakes)
-    more = f" This is one of {n} things that are off." if n > 1 else ""
-    return f"{_where(answer)} {MISTAKES[name]}{more}"
 
 
 def _where(answer: Counted) -> str:
@@ -308,6 +292,6 @@ COUNT_PARAMETERS = Exercise(
     read=read,
     judge=is_right,
     cases=draw_cases,
-    known_mistakes=(*map(_mistake, MISTAKES), KnownMistake("elsewhere", _elsewhere)),
+    known_mistakes=(*known_mistakes(MISTAKES, _where), KnownMistake("elsewhere", _elsewhere)),
     praise=_praise,
 )

@@ -8,7 +8,6 @@ gives the learner's blocks is what is said.
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 import random
 import struct
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 
 from labkit.errors import LabError
 from labkit.learning.exercise import Exercise, KnownMistake
+from labkit.learning.exercises.function_mistakes import fewest_mistakes, known_mistakes
 from labkit.learning.function_answer import Call, Case
 from labkit.learning.quantities import describe
 
@@ -190,11 +190,7 @@ class Quantized:
     @functools.cached_property
     def mistakes(self) -> tuple[str, ...]:
         """The fewest mistakes that together give exactly these blocks; empty when there are none such."""
-        for n in range(1, _MOST_MISTAKES + 1):
-            for made in itertools.combinations(MISTAKES, n):
-                if not any(len(set(made) & set(group)) > 1 for group in _EXCLUSIVE) and self._gives(made):
-                    return made
-        return ()
+        return fewest_mistakes(MISTAKES, self._gives, most=_MOST_MISTAKES, exclusive=_EXCLUSIVE)
 
     def _gives(self, made: tuple[str, ...]) -> bool:
         return all(
@@ -240,18 +236,6 @@ _DIVISION = "Where all weights are 0, the scale is 0: do not divide by it. All c
 def is_right(answer: Quantized) -> bool:
     """Is each scale and each code the reference's?"""
     return not answer.wrong
-
-
-def _mistake(name: str) -> KnownMistake:
-    return KnownMistake(name, functools.partial(_hint, name))
-
-
-def _hint(name: str, answer: Quantized) -> str | None:
-    if answer.mistakes[:1] != (name,):
-        return None
-    n = len(answer.mistakes)
-    more = f" This is one of {n} things that are off." if n > 1 else ""
-    return f"{_where(answer)} {MISTAKES[name]}{more}"
 
 
 def _where(answer: Quantized) -> str:
@@ -307,7 +291,7 @@ QUANTIZE_BLOCK = Exercise(
     judge=is_right,
     cases=draw_cases,
     known_mistakes=(
-        *map(_mistake, MISTAKES),
+        *known_mistakes(MISTAKES, _where),
         KnownMistake("zero-block", _zero_block),
         KnownMistake("elsewhere", _elsewhere),
     ),

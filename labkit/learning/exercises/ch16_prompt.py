@@ -7,7 +7,6 @@ mistakes; the smallest set of them that gives the learner's strings is what is s
 from __future__ import annotations
 
 import functools
-import itertools
 import os
 import random
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from labkit.learning.exercises.ch16_chatml import (
     conversations,
     render,
 )
+from labkit.learning.exercises.function_mistakes import fewest_mistakes, known_mistakes
 from labkit.learning.function_answer import Call, Case
 from labkit.learning.quantities import describe
 
@@ -48,11 +48,7 @@ class Written:
     @functools.cached_property
     def mistakes(self) -> tuple[str, ...]:
         """The fewest mistakes that together give exactly these strings; empty when there are none such."""
-        for n in range(1, _MOST_MISTAKES + 1):
-            for made in itertools.combinations(MISTAKES, n):
-                if not any(len(set(made) & set(group)) > 1 for group in EXCLUSIVE) and self._gives(made):
-                    return made
-        return ()
+        return fewest_mistakes(MISTAKES, self._gives, most=_MOST_MISTAKES, exclusive=EXCLUSIVE)
 
     def _gives(self, made: tuple[str, ...]) -> bool:
         variants = max((VARIANTS.get(name, 1) for name in made), default=1)
@@ -73,16 +69,8 @@ def read(calls: tuple[Call, ...]) -> Written:
     return Written(calls)
 
 
-def _mistake(name: str) -> KnownMistake:
-    return KnownMistake(name, functools.partial(_hint, name))
-
-
-def _hint(name: str, answer: Written) -> str | None:
-    if answer.mistakes[:1] != (name,):
-        return None
-    n = len(answer.mistakes)
-    more = f" This is one of {n} things that are off." if n > 1 else ""
-    return f"Wrong on {answer.wrong[0].case.title}. {MISTAKES[name]}{more}"
+def _where(answer: Written) -> str:
+    return f"Wrong on {answer.wrong[0].case.title}."
 
 
 def _elsewhere(answer: Written) -> str:
@@ -122,7 +110,7 @@ PROMPT_STRING = Exercise(
     judge=lambda answer: not answer.wrong,
     partial=lambda answer: 0.5 * (len(answer.calls) - len(answer.wrong)),
     cases=draw_cases,
-    known_mistakes=(*map(_mistake, MISTAKES), KnownMistake("elsewhere", _elsewhere)),
+    known_mistakes=(*known_mistakes(MISTAKES, _where), KnownMistake("elsewhere", _elsewhere)),
     praise=lambda answer: (
         f"Right to the last character on {len(answer.calls)} conversations that nobody has seen before. The "
         "template in the file gives the same strings."

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from labkit.errors import LabError
 from labkit.learning.bpe import merge_pair
 from labkit.learning.exercise import Exercise, KnownMistake
+from labkit.learning.exercises.function_mistakes import fewest_mistakes, known_mistakes
 from labkit.learning.function_answer import Call, Case
 from labkit.learning.quantities import describe
 
@@ -143,11 +144,7 @@ class Stepped:
     @functools.cached_property
     def mistakes(self) -> tuple[str, ...]:
         """The fewest mistakes that together give exactly these lists; empty when there are none such."""
-        for n in range(1, _MOST_MISTAKES + 1):
-            for made in itertools.combinations(MISTAKES, n):
-                if len(set(made) & set(_TIES)) < 2 and self._gives(made):
-                    return made
-        return ()
+        return fewest_mistakes(MISTAKES, self._gives, most=_MOST_MISTAKES, exclusive=(_TIES,))
 
     def _gives(self, made: tuple[str, ...]) -> bool:
         return all(merge_step(*call.case.arguments, made) == call.value for call in self.calls)
@@ -169,18 +166,6 @@ def read(calls: tuple[Call, ...]) -> Stepped:
                 "A joined pair is one text: left + right.",
             )
     return Stepped(calls)
-
-
-def _mistake(name: str) -> KnownMistake:
-    return KnownMistake(name, functools.partial(_hint, name))
-
-
-def _hint(name: str, answer: Stepped) -> str | None:
-    if answer.mistakes[:1] != (name,):
-        return None
-    n = len(answer.mistakes)
-    more = f" This is one of {n} things that are off." if n > 1 else ""
-    return f"{_where(answer)} {MISTAKES[name]}{more}"
 
 
 def _where(answer: Stepped) -> str:
@@ -231,6 +216,6 @@ MERGE_STEP = Exercise(
     read=read,
     judge=lambda answer: not answer.wrong,
     cases=draw_cases,
-    known_mistakes=(*map(_mistake, MISTAKES), KnownMistake("elsewhere", _elsewhere)),
+    known_mistakes=(*known_mistakes(MISTAKES, _where), KnownMistake("elsewhere", _elsewhere)),
     praise=_praise,
 )
