@@ -11,7 +11,7 @@ from datetime import date
 from typing import Self
 
 from labkit.errors import LabError
-from labkit.measuring.record import day_of, no_future, shortened
+from labkit.measuring.record import day_of, no_future, parts_of, shortened
 
 EXAMPLE = "first 412 bytes 97 tokens; second 655 bytes 284 tokens; SmolLM2; 2026-11-22"
 _CURE = f"Paste the line that `result.record()` gives, such as:\n{EXAMPLE}"
@@ -41,9 +41,7 @@ class TokenRecord:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a record line. Raises LabError, with what is wrong and an example, when it is none."""
-        if not isinstance(text, str) or not text.strip():
-            raise LabError("There is no record here.", _CURE)
-        parts = [part.strip() for part in text.strip().strip("'\"").split(";") if part.strip()]
+        parts = parts_of(text, _CURE)
         if len(parts) != 4:
             raise LabError(f"A record has four parts between semicolons; this has {len(parts)}.", _CURE)
         return cls(_text(parts[0], "first"), _text(parts[1], "second"), parts[2], day_of(parts[3], _CURE))

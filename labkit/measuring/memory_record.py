@@ -11,7 +11,7 @@ from datetime import date
 from typing import Self
 
 from labkit.errors import LabError
-from labkit.measuring.record import day_of, no_future, plain_number, shortened
+from labkit.measuring.record import day_of, no_future, parts_of, plain_number, shortened
 from labkit.units import MIB
 
 EXAMPLE = (
@@ -58,9 +58,7 @@ class MemoryRecord:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a record line. Raises LabError, with what is wrong and an example, when it is none."""
-        if not isinstance(text, str) or not text.strip():
-            raise LabError("There is no record here.", _CURE)
-        parts = [part.strip() for part in text.strip().strip("'\"").split(";") if part.strip()]
+        parts = parts_of(text, _CURE)
         if len(parts) != 3:
             raise LabError(f"A record has three parts between semicolons; this has {len(parts)}.", _CURE)
         shape = re.fullmatch(

@@ -15,7 +15,7 @@ from datetime import date
 from typing import Self
 
 from labkit.errors import LabError
-from labkit.measuring.record import day_of, no_future, plain_name, plain_number, shortened
+from labkit.measuring.record import day_of, no_future, parts_of, plain_name, plain_number, shortened
 
 _EXAMPLE = (
     "F16 6291456 B ppl 4.512; Q8_0 3342336 B ppl 4.513 kl 0.0001200 same 99.61 %; 4845 tokens; "
@@ -84,9 +84,7 @@ class QualityRecord:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a record line. Raises LabError, with what is wrong and an example, when it is none."""
-        if not isinstance(text, str) or not text.strip():
-            raise LabError("There is no record here.", _CURE)
-        parts = [part.strip() for part in text.strip().strip("'\"").split(";") if part.strip()]
+        parts = parts_of(text, _CURE)
         if len(parts) < 5:
             raise LabError(
                 f"A record has five or more parts between semicolons; this has {len(parts)}.", _CURE

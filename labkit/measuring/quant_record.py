@@ -14,7 +14,7 @@ from datetime import date
 from typing import Self
 
 from labkit.errors import LabError
-from labkit.measuring.record import day_of, no_future, plain_number, shortened
+from labkit.measuring.record import day_of, no_future, parts_of, plain_number, shortened
 
 EXAMPLE = (
     "F16 42.5 tg 146.8 pp 480.1 MiB; Q8_0 61.1 tg 200.9 pp 255.1 MiB; Q4_0 113.8 tg 268.3 pp 136.2 MiB; "
@@ -55,9 +55,7 @@ class QuantRecord:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a record line. Raises LabError, with what is wrong and an example, when it is none."""
-        if not isinstance(text, str) or not text.strip():
-            raise LabError("There is no record here.", _CURE)
-        parts = [part.strip() for part in text.strip().strip("'\"").split(";") if part.strip()]
+        parts = parts_of(text, _CURE)
         if not 4 <= len(parts) <= 30:
             raise LabError(
                 f"A record has four or more parts between semicolons; this has {len(parts)}.", _CURE

@@ -74,9 +74,7 @@ class BenchRecord:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a record line. Raises LabError, with what is wrong and an example, when it is none."""
-        if not isinstance(text, str) or not text.strip():
-            raise LabError("There is no record here.", _cure())
-        parts = [part.strip() for part in text.strip().strip("'\"").split(";") if part.strip()]
+        parts = parts_of(text, _cure())
         random_weights = _RANDOM in parts
         parts = [part for part in parts if part != _RANDOM]
         if len(parts) != 5:
@@ -125,6 +123,13 @@ class BenchRecord:
                 f"The file measured ({self.sha12}) is not the one asked for ({sha256[:12].lower()})."
             )
         return found + no_future(self.date, today)
+
+
+def parts_of(text: str, cure: str) -> list[str]:
+    """What stands between the semicolons of a record line. Raises LabError with `cure` for an empty one."""
+    if not isinstance(text, str) or not text.strip():
+        raise LabError("There is no record here.", cure)
+    return [part.strip() for part in text.strip().strip("'\"").split(";") if part.strip()]
 
 
 def day_of(text: str, cure: str) -> str:

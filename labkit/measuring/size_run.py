@@ -14,7 +14,7 @@ from typing import Self
 
 from labkit.errors import LabError
 from labkit.measuring.memory_run import MemoryRun, measure_memory
-from labkit.measuring.record import day_of, no_future, plain_number, shortened
+from labkit.measuring.record import day_of, no_future, parts_of, plain_number, shortened
 from labkit.measuring.results import Result, Row, now_utc
 from labkit.models.gguf import read_gguf_header
 from labkit.models.model_file import RANDOM_WEIGHTS_NOTICE, ModelFile
@@ -105,9 +105,7 @@ class SizeRecord:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a record line. Raises LabError, with what is wrong and an example, when it is none."""
-        if not isinstance(text, str) or not text.strip():
-            raise LabError("There is no record here.", _CURE)
-        parts = [part.strip() for part in text.strip().strip("'\"").split(";") if part.strip()]
+        parts = parts_of(text, _CURE)
         if len(parts) != 4:
             raise LabError(f"A record has four parts between semicolons; this has {len(parts)}.", _CURE)
         size = re.fullmatch(r"file (\d{1,15}) bytes", parts[0])

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Self
 
 from labkit.errors import LabError
-from labkit.measuring.record import day_of, no_future, plain_number, shortened
+from labkit.measuring.record import day_of, no_future, parts_of, plain_number, shortened
 
 NAMES = ("small", "moe", "large")
 EXAMPLE = (
@@ -42,9 +42,7 @@ class TrioRecord:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a record line. Raises LabError, with what is wrong and an example, when it is none."""
-        if not isinstance(text, str) or not text.strip():
-            raise LabError("There is no record here.", _CURE)
-        parts = [part.strip() for part in text.strip().strip("'\"").split(";") if part.strip()]
+        parts = parts_of(text, _CURE)
         if len(parts) != 5:
             raise LabError(f"A record has five parts between semicolons; this has {len(parts)}.", _CURE)
         runs = {name: _run(part, name) for name, part in zip(NAMES, parts, strict=False)}
