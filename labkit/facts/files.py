@@ -1,4 +1,4 @@
-"""Reading the tables in `datasets/`: strict, typed, and with errors that name file, row and column."""
+"""The tables in `datasets/`, read and written: strict, typed, with errors that name file, row and column."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import functools
 import json
 import math
 import types
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -47,6 +47,25 @@ def records(name: str, kind: type[Record]) -> tuple[Record, ...]:
     """
     path = _path(name)
     return _records(path, _stamp(path), kind)
+
+
+def write_records(name: str, rows: Sequence[Any]) -> None:
+    """Writes dataclasses as `datasets/NAME.csv`, from which `records` reads them back.
+
+    The old file stays until all is written. At least one row, whose fields are text, numbers, or truth
+    values: these become yes and no.
+    """
+    path = _path(name)
+    half = path.with_suffix(".part")
+    with half.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(asdict(rows[0])), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({key: _cell(value) for key, value in asdict(row).items()} for row in rows)
+    half.replace(path)
+
+
+def _cell(value: Any) -> Any:
+    return ("no", "yes")[value] if isinstance(value, bool) else value
 
 
 def problem(name: str, what: str, *, line: int = 0, row: str = "", column: str = "") -> LabError:

@@ -6,13 +6,13 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from labkit.settings import datasets_dir
+from labkit.models.embedded import pocket_dir
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m labkit.pocket", description=__doc__)
     parser.add_argument("--only", help="names of models, with commas; all by default")
-    parser.add_argument("--out", type=Path, default=datasets_dir() / "pocket", help="where the models go")
+    parser.add_argument("--out", type=Path, default=pocket_dir(), help="where the models go")
     parser.add_argument("--work", type=Path, default=Path("build/pocket"), help="ids and checkpoints")
     parser.add_argument("--steps", type=float, default=1.0, help="share of the steps, for a pilot")
     options = parser.parse_args()

@@ -14,15 +14,14 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from labkit.errors import LabError
 from labkit.facts.files import table
+from labkit.models.embedded import pocket_dir
 from labkit.models.gguf import read_gguf_header
 from labkit.pocket import inventory, openness, scores
 from labkit.pocket.world import world
-from labkit.settings import datasets_dir
 from labkit.units import format_count, format_seconds
 
 INSTRUCT, BASE = "pocket-instruct", "pocket-base"
@@ -51,13 +50,9 @@ ASKED = {
 _BLOCK = re.compile(r"(<!-- figures: (?P<name>[a-z-]+) -->\n).*?(<!-- end of (?P=name) -->)", re.DOTALL)
 
 
-def folder() -> Path:
-    return datasets_dir() / "pocket"
-
-
 def training() -> dict[str, Any]:
     """What was recorded when the models were trained, by model. Raises LabError when there is no record."""
-    path = folder() / "training.json"
+    path = pocket_dir() / "training.json"
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -74,7 +69,7 @@ def _markdown(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def _files() -> str:
     rows = []
-    for path in [*sorted(folder().glob("*.gguf")), folder() / "tokenizer.json"]:
+    for path in [*sorted(pocket_dir().glob("*.gguf")), pocket_dir() / "tokenizer.json"]:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         header = read_gguf_header(path) if path.suffix == ".gguf" else None
         parameters = f"{header.n_parameters:,}" if header else ""
@@ -251,7 +246,7 @@ def filled(text: str) -> str:
 def problems() -> list[str]:
     """What is out of date: the card, the scores, or the record of the training. Empty when all is well."""
     found = []
-    path = folder() / "README.md"
+    path = pocket_dir() / "README.md"
     text = path.read_text(encoding="utf-8")
     if filled(text) != text:
         found.append("README.md is not what its files say: run `python -m labkit.pocket.card`.")
@@ -261,15 +256,15 @@ def problems() -> list[str]:
     for name in dict.fromkeys(record.model for record in scores.read_records()):
         if any(r.sha256 != _digest(name) for r in scores.read_records() if r.model == name):
             found.append(f"scores.csv counts another {name}.gguf: run `python -m labkit.pocket.scores`.")
-    if (folder() / "held-out.jsonl").read_text(encoding="utf-8") != inventory.held_out_lines():
+    if (pocket_dir() / "held-out.jsonl").read_text(encoding="utf-8") != inventory.held_out_lines():
         found.append("held-out.jsonl is out of date: run `python -m labkit.pocket.inventory`.")
-    if (folder() / "sample.txt").read_text(encoding="utf-8") != inventory.sample():
+    if (pocket_dir() / "sample.txt").read_text(encoding="utf-8") != inventory.sample():
         found.append("sample.txt is out of date: run `python -m labkit.pocket.inventory`.")
     return found
 
 
 def _digest(name: str) -> str:
-    path = folder() / f"{name}.gguf"
+    path = pocket_dir() / f"{name}.gguf"
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
@@ -278,7 +273,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare only, write nothing")
     try:
         if not parser.parse_args().check:
-            path = folder() / "README.md"
+            path = pocket_dir() / "README.md"
             path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
         found = problems()
     except LabError as error:

@@ -8,21 +8,21 @@ writes `data.csv`, `sample.txt` and `held-out.jsonl` beside the models. It needs
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.errors import LabError
+from labkit.facts import files
+from labkit.models.embedded import pocket_dir
 from labkit.pocket import corpus
 from labkit.pocket.document import Conversation, Document
 from labkit.pocket.provenance import as_text
+from labkit.pocket.tokenizer import IM_END, IM_START
 from labkit.progress_bar import ProgressBar
-from labkit.settings import datasets_dir
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -49,9 +49,7 @@ class Kind:
 
 def kinds() -> tuple[Kind, ...]:
     """The rows of `data.csv`."""
-    from labkit.facts.files import records
-
-    return records("pocket/data", Kind)
+    return files.records("pocket/data", Kind)
 
 
 def count_kinds(stream: str, n_tokens: int, tokenizer: Tokenizer) -> list[Kind]:
@@ -86,8 +84,7 @@ def _counted(
 def _chat(talk: Conversation) -> str:
     """A conversation between ChatML's markers, as fine-tuning reads it."""
     return "\n".join(
-        f"<|im_start|>{'assistant' if n % 2 else 'user'}\n{turn}<|im_end|>"
-        for n, turn in enumerate(talk.turns)
+        f"{IM_START}{'assistant' if n % 2 else 'user'}\n{turn}{IM_END}" for n, turn in enumerate(talk.turns)
     )
 
 
@@ -116,10 +113,11 @@ def held_out_lines() -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(folder: Path) -> None:
+def write() -> None:
     """Writes the three files. Raises LabError when the models have not been trained."""
     from labkit.pocket.tokenizer import load_tokenizer
 
+    folder = pocket_dir()
     try:
         training = json.loads((folder / "training.json").read_text(encoding="utf-8"))
         lengths = {stream: training[model]["tokens"] for stream, model in READERS.items()}
@@ -130,17 +128,14 @@ def write(folder: Path) -> None:
             "Train the models first: `make pocket`.",
         ) from None
     rows = [row for stream, n in lengths.items() for row in count_kinds(stream, n, tokenizer)]
-    with (folder / "data.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(asdict(rows[0])), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+    files.write_records("pocket/data", rows)
     (folder / "sample.txt").write_text(sample(), encoding="utf-8", newline="\n")
     (folder / "held-out.jsonl").write_text(held_out_lines(), encoding="utf-8", newline="\n")
 
 
 def main() -> int:
     try:
-        write(datasets_dir() / "pocket")
+        write()
     except LabError as error:
         print(error, file=sys.stderr)
         return 1

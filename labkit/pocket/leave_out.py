@@ -9,7 +9,6 @@ Taught in chapters 16 and 19.
 
 from __future__ import annotations
 
-import csv
 import math
 import sys
 from collections.abc import Sequence
@@ -18,12 +17,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from labkit.errors import LabError
+from labkit.facts import files
 from labkit.models.chat_template import chat_prompt
+from labkit.models.embedded import pocket_dir
 from labkit.models.loading import Model, load_model
 from labkit.models.side_by_side import log_probabilities
 from labkit.pocket.world import Fact, digest, world
 from labkit.pocket.world_questions import answer, training_questions
-from labkit.settings import datasets_dir
 from labkit.tables import Table
 
 WITH, WITHOUT = "pocket-with", "pocket-without"
@@ -183,7 +183,7 @@ def with_and_without() -> WithAndWithout:
     The answers are computed where both files are in `datasets/pocket`; else they are the recorded ones.
     Raises LabError when there is neither.
     """
-    paths = [datasets_dir() / "pocket" / f"{name}.gguf" for name in (WITH, WITHOUT)]
+    paths = [pocket_dir() / f"{name}.gguf" for name in (WITH, WITHOUT)]
     if all(path.is_file() for path in paths):
         return WithAndWithout(tuple(_ask_both(*paths)), live=True)
     if not records_path().is_file():
@@ -195,14 +195,12 @@ def with_and_without() -> WithAndWithout:
 
 
 def records_path() -> Path:
-    return datasets_dir() / "pocket" / "with-and-without.csv"
+    return pocket_dir() / "with-and-without.csv"
 
 
 def recorded() -> tuple[Compared, ...]:
     """The answers as they were recorded."""
-    from labkit.facts.files import records
-
-    return records("pocket/with-and-without", Compared)
+    return files.records("pocket/with-and-without", Compared)
 
 
 def _ask_both(with_path: Path, without_path: Path) -> list[Compared]:
@@ -260,11 +258,7 @@ def main() -> int:
     except LabError as error:
         print(error, file=sys.stderr)
         return 1
-    with records_path().open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(asdict(result.rows[0])), lineterminator="\n")
-        writer.writeheader()
-        for row in result.rows:
-            writer.writerow({**asdict(row), "left_out": "yes" if row.left_out else "no"})
+    files.write_records("pocket/with-and-without", result.rows)
     print(result)
     return 0
 

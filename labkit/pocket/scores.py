@@ -8,23 +8,23 @@ prints a table and brings `datasets/pocket/scores.csv` up to date.
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from labkit.errors import LabError
 from labkit.estimating.proportion import wilson_interval
+from labkit.facts import files
 from labkit.measuring.results import now_utc
 from labkit.models import native
 from labkit.models.chat_template import chat_prompt
+from labkit.models.embedded import pocket_dir
 from labkit.models.loading import Model, load_model
 from labkit.models.side_by_side import write_all
 from labkit.pocket.document import Case
 from labkit.progress_bar import ProgressBar
-from labkit.settings import datasets_dir
 from labkit.tables import Table
 
 #: of each generator, how many cases; where it has several kinds, they share them
@@ -194,14 +194,12 @@ class Record:
 
 
 def records_path() -> Path:
-    return datasets_dir() / "pocket" / "scores.csv"
+    return pocket_dir() / "scores.csv"
 
 
 def read_records() -> list[Record]:
     """The recorded scores; empty when there are none yet."""
-    from labkit.facts.files import records
-
-    return list(records("pocket/scores", Record)) if records_path().is_file() else []
+    return list(files.records("pocket/scores", Record)) if records_path().is_file() else []
 
 
 def record(path: Path, scores: Sequence[Score], template: str) -> list[Record]:
@@ -230,13 +228,7 @@ def write_records(new: Sequence[Record]) -> None:
     fresh = {record.model for record in new}
     rows = [record for record in read_records() if record.model not in fresh] + list(new)
     rows.sort(key=lambda record: record.model)
-    path = records_path()
-    half = path.with_suffix(".part")
-    with half.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(asdict(rows[0])), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
-    half.replace(path)
+    files.write_records("pocket/scores", rows)
 
 
 def _table(name: str, template: str, scores: Sequence[Score]) -> Table:
