@@ -124,7 +124,7 @@ def _from_course(name: str | CatalogueEntry) -> ModelFile | None:
     if sha256 != embedded.pocket_models()[path.stem]:
         raise LabError(
             f"{path.name} is not the file that came with the course: its SHA-256 is another one.",
-            "Get the original (`git checkout datasets/pocket`).",
+            embedded.RESTORE,
         )
     return ModelFile(path.stem, path, sha256, path.stat().st_size, "embedded")
 
