@@ -49,6 +49,11 @@ class NextToken:
     token: int
 
 
+#: Parameters. The threads of a smaller model wait for each other longer than they compute: on busy cores two
+#: were seen to take five times as long as one.
+_TINY = 10_000_000
+
+
 def load_model(
     model: ModelFile | str | Path,
     *,
@@ -62,7 +67,8 @@ def load_model(
     ----------
     model : what `fetch`, `get_model` or `local_model` returned; or a catalogue name; or a GGUF file's path.
     context : tokens that fit into its memory, prompt and answer together.
-    threads : None for one per physical core that this process may use.
+    threads : None for one per physical core that this process may use; for a model of fewer than 10 million
+        parameters, a single one.
     gpu_layers : layers on the GPU; None lets llama.cpp decide.
 
     A file whose hash is not in the catalogue is first tried in a process of its own. Raises LabError when it
@@ -77,7 +83,7 @@ def load_model(
         raise LabError(f"{threads} threads are not possible.", "Give a whole number from 1 up, or None.")
     header = read_gguf_header(file.path)
     _require_trust(file, gpu_layers)
-    n_threads = threads or default_threads()
+    n_threads = threads or (1 if header.n_parameters < _TINY else default_threads())
     require_memory(file.path, header, context)
     return Model(file, header, context=context, threads=n_threads, gpu_layers=gpu_layers)
 

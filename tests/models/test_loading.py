@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from labkit.errors import LabError
+from labkit.limits import default_threads
 from labkit.models import child_check, loading, memory_check
 from labkit.models.download import local_model
 from labkit.models.loading import Model, close_all_models, load_model
@@ -303,3 +304,10 @@ def test_damaged_files_never_kill_the_kernel() -> None:
     tally = run_mutants(60, seed=11)
     assert not tally.bad, str(tally)
     assert tally.ends.total() == 60 and tally.ends["sentence"] > 20
+
+
+def test_a_tiny_model_gets_one_thread_unless_told_otherwise(random_model, small_model):
+    with load_model(random_model, context=256) as tiny, load_model(small_model, context=256) as small:
+        assert (tiny.threads, small.threads) == (1, default_threads())
+    with load_model(random_model, context=256, threads=2) as told:
+        assert told.threads == 2
