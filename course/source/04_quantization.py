@@ -55,7 +55,7 @@ lk.predict(
 lk.predict(
     "ch04-speed",
     "A model is stored as F16, with 16 bits for a weight, and then as Q4_0. How many times as fast does "
-    "it write the second time, on your machine? (2 is twice as fast.)",
+    "it write as Q4_0, on your machine? (2 is twice as fast.)",
     unit="times",
 )
 
@@ -106,9 +106,10 @@ lk.compare_bits(block, "Q8_0", scale, codes)
 # %% [markdown] name="q4-intro"
 # ## Four bits: Q4_0
 #
-# With 4 bits there are 16 marks, numbered 0 to 15. Eight bits had a mark to spare; four have not. Mark 8 is the zero, so one side
-# has eight marks (0 to 7), and the other seven (9 to 15). The largest weight gets the longer side: it falls on mark 0. If it is
-# positive, the ruler runs from positive to negative, and the scale has a minus sign. A weight past the last mark gets 15.
+# With 4 bits there are 16 marks, numbered 0 to 15. Q8_0 uses 255 of the 256 values that 8 bits can write; with 16 values, Q4_0 wastes
+# none. Mark 8 is the zero, so one side has eight marks (0 to 7), and the other seven (9 to 15). The largest weight gets the longer
+# side: it falls on mark 0. If it is positive, the ruler runs from positive to negative, and the scale has a minus sign. A weight past
+# the last mark gets 15.
 #
 # > scale = largest weight, with its sign / −8
 # >
@@ -144,6 +145,8 @@ for name, code_bits in (("Q8_0", 8), ("Q4_0", 4)):
 lk.compare_prediction("ch04-bits", (32 * 4 + 16) / 32, unit="bits", counted=True)
 
 # %% [markdown] name="error-intro"
+# So the weights of Llama 2 7B take about 6.74 × 4.5 / 8 = 3.79 GB as Q4_0, not 3.37.
+#
 # ## What it costs
 #
 # The upper picture shows where each weight goes with 4 bits, the lower one the errors: what comes back, less the weight.
@@ -165,12 +168,13 @@ errors
 #
 # ## What gets faster
 #
-# To write one token, the computer reads all weights from memory, once. Four times fewer bytes should then be four times as fast.
+# To write one token, the computer reads all weights from memory, once. Q4_0 takes 4.5 bits in place of 16: 3.6 times fewer
+# bytes. If reading were all, it would be 3.6 times as fast.
 # A prompt is different: its tokens go through the model together, so a weight that is read once serves them all.
 #
 # Measure both, with a model of 252 million weights in three formats. The next cell writes the files (0.9 GB on disk, removed at the
 # end). They are **twins**: nobody trained them, and random numbers stand in for the weights. What they write is noise, but the speed is
-# real, since it depends on how many bytes are read and not on their values.
+# real: the computer does the same work, whatever the values are.
 #
 # The measurement takes about half a minute, and some minutes while other programs keep the processor busy. A **95 % interval** is a
 # range made by a method that catches the true value 19 times out of 20.
@@ -186,8 +190,11 @@ lk.quant_speed_chart(result)
 lk.compare_prediction("ch04-speed", result.writes_faster.median, unit="times")
 
 # %% [markdown] name="published-intro"
-# Here are published figures of a larger model, from a machine that the source does not name. (Q4_K_M is mostly Q4_K: see chapter 5.) Its
-# prompt processing gets slower as the bits get fewer, with one exception. Does yours?
+# Here are published figures of a larger model, from a machine that the source does not name. (Q4_K_M is mostly Q4_K: see chapter 5. The
+# bits are those of the whole file: a Q2_K file keeps some tables in more bits, so 3.16 and not 2.62.)
+#
+# Its prompt processing gets slower as the bits get fewer, with one exception. Where arithmetic sets the pace, fewer bytes bring nothing,
+# and unpacking is extra work: a likely reason. Does yours get slower? Even where both got faster, they need not gain the same.
 
 # %% name="published"
 lk.facts_table("quantization_speeds")
@@ -296,7 +303,7 @@ lk.check("ch04-your-speed", your_speed)
 # %% [markdown] name="further" jp-MarkdownHeadingCollapsed=true
 # ## Going further
 #
-# Folded, because the chapter is complete without it: blocks with an offset, better use of the same bits, what is *not* quantized, and the other myths.
+# Folded, because the chapter is complete without it: blocks with an offset, better use of the same bits, what else is rounded, and the other myths.
 
 # %% [markdown] name="offset-intro"
 # ### An offset: Q4_1
@@ -322,7 +329,7 @@ lk.quant_errors(weights, ["Q5_0", "Q4_1", "Q4_K", "IQ4_NL", "Q4_0"])
 lk.facts_table("quantization_methods")
 
 # %% [markdown] name="weights-only"
-# ### What is not quantized
+# ### Besides the weights
 #
 # All this is about weights. The numbers that flow through the model, the **activations**, are another matter: they differ from
 # token to token, so they can't be rounded beforehand. On a processor, llama.cpp rounds them to 8 bits on the fly. The KV cache, the model's notes on

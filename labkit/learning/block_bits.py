@@ -97,13 +97,15 @@ class BitComparison:
         """Where a code stands in the digits."""
         if self.quant == "Q4_0":
             half = BLOCK // 2
+            right, left = self.your_codes[0], self.your_codes[half]
             return (
-                f"In the codes each digit is one: the right digits are those of weights 1 to {half}, the "
-                f"left ones those of weights {half + 1} to {BLOCK}."
+                f"In the codes each digit is one: {left:x}{right:x} holds {right} (the right digit), the "
+                f"code of weight 1, and {left} (the left one), that of weight {half + 1}."
             )
         negative = next((code for code in self.your_codes if code < 0), None)
         add = f" A negative code has 256 added: −{-negative} is {negative + 256}." if negative else ""
-        return f"It is 16 × the left one + the right one.{add}"
+        start = "A code is 16 × the left one + the right one."
+        return f"{start}{add} (The scale is an F16 number, which is written in another way.)"
 
     def _about(self, i: int) -> str:
         start = (

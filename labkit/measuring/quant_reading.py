@@ -20,13 +20,17 @@ _UNSTEADY = 1.5
 
 
 def reading(result: QuantComparison) -> list[str]:
-    """Generation, prompt processing, the other way to divide, and what may have disturbed the figures."""
-    return [*_generation(result), *_prompt(result), *_two_ways(result), *_warnings(result)]
+    """Generation, prompt processing, and what may have disturbed the figures."""
+    return [*_generation(result), *_prompt(result), *_warnings(result)]
 
 
 def is_unsteady(ratio: Ratio) -> bool:
     """Is the interval so wide that the median alone would say too much?"""
     return ratio.low is not None and ratio.high is not None and ratio.high > _UNSTEADY * ratio.low
+
+
+def _unsteady(result: QuantComparison) -> bool:
+    return is_unsteady(result.writes_faster) or is_unsteady(result.reads_faster)
 
 
 def _generation(result: QuantComparison) -> list[str]:
@@ -73,20 +77,15 @@ def _prompt(result: QuantComparison) -> list[str]:
     first, last, ratio = result.first, result.last, result.reads_faster
     why = (
         f"The {result.settings['prompt']} tokens of the prompt go through together: a weight is read once "
-        "and serves them all. So arithmetic can set the pace."
+        f"and serves them all. {_what_takes_time(result)}"
     )
-    reads, writes = first.pp_tokens_per_s.median, first.tg_tokens_per_s.median
-    if reads > (1 + _ABOUT) * writes:
-        why += (
-            f" A hint in the table: with {first.quant}, and the same weights, a prompt went at "
-            f"{format_number(reads)} tokens/s and generation at {format_number(writes)}."
-        )
     start = f"{ratio.times()} the speed of {first.quant} {ratio.interval()}. {why}"
     if ratio.low is None:
         return [f"Prompt: {last.quant} had {start}"]
     if ratio.is_larger:
         on_cpu = (
-            " On a processor, llama.cpp multiplies quantized weights as small whole numbers: a likely reason."
+            f" That {last.quant} is faster here too has a likely reason: on a processor, llama.cpp "
+            "multiplies quantized weights as small whole numbers."
             if last.runs_on == "CPU"
             else ""
         )
@@ -99,7 +98,20 @@ def _prompt(result: QuantComparison) -> list[str]:
     return [f"Prompt: the two can't be told apart here. {last.quant} had {start}"]
 
 
-def _two_ways(result: QuantComparison) -> list[str]:
+def _what_takes_time(result: QuantComparison) -> str:
+    """Of a prompt: mostly arithmetic, where reading the weights once explains less than half of its time."""
+    prompt, first = result.settings["prompt"], result.first
+    reads, writes = first.pp_tokens_per_s.median, first.tg_tokens_per_s.median
+    if _unsteady(result) or reads > prompt * writes / 2:
+        return "So arithmetic can set the pace."
+    return (
+        f"If only reading the weights took time, a prompt would go {prompt} times as fast as generation. "
+        f"With {first.quant} it went {format_number(reads / writes)} times as fast ({format_number(reads)} "
+        f"against {format_number(writes)} tokens/s): so arithmetic takes most of the time."
+    )
+
+
+def two_ways(result: QuantComparison) -> list[str]:
     """The figures above are medians of ratios; the table's medians, divided, may give others."""
     first, last = result.first, result.last
     writes = last.tg_tokens_per_s.median / first.tg_tokens_per_s.median
@@ -108,8 +120,9 @@ def _two_ways(result: QuantComparison) -> list[str]:
     if shown == [format_number(ratio.median) for ratio in (result.writes_faster, result.reads_faster)]:
         return []
     return [
-        "Two ways to divide: the figures above are medians of the ratios within each round. The speeds in "
-        f"the table, divided, give {shown[0]} times for generation and {shown[1]} times for the prompt."
+        "Two ways to divide: the figures in the sentences are medians of the ratios within each round. The "
+        f"speeds in the table, divided, give {shown[0]} times for generation and {shown[1]} times for the "
+        "prompt."
     ]
 
 
@@ -126,7 +139,7 @@ def _why_not(result: QuantComparison) -> str:
 
 def _warnings(result: QuantComparison) -> list[str]:
     found = []
-    if is_unsteady(result.writes_faster) or is_unsteady(result.reads_faster):
+    if _unsteady(result):
         found.append(
             "The figures are unsteady: the intervals are wide, probably since other programs were at work. "
             "Close them, and measure again."

@@ -21,7 +21,7 @@ from labkit.estimating.quantization import bits_per_weight, quantization_name, q
 from labkit.estimating.speed import weight_bytes_per_token
 from labkit.measuring.hardware import Machine, machine, versions
 from labkit.measuring.paired import Ratio
-from labkit.measuring.quant_reading import reading
+from labkit.measuring.quant_reading import reading, two_ways
 from labkit.measuring.quant_record import QuantRecord
 from labkit.measuring.results import Result, Row, Spread, format_number, now_utc
 from labkit.models.model_file import ModelFile
@@ -57,6 +57,8 @@ CONFIG = {
     "tie_word_embeddings": False,
 }
 TWIN_TITLE = "a model of 252 M parameters"
+#: The quantization follows: "The twin of a model of 252 M parameters as F16 is written".
+_TWIN_OF = f"{TWIN_TITLE} as"
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ class QuantComparison(Result):
             rows,
             reading(self),
             folded_title="More of this measurement",
-            folded=[*details, *self.notes()],
+            folded=[*two_ways(self), *details, *self.notes()],
         )
 
     def notes(self) -> list[str]:
@@ -198,7 +200,7 @@ class QuantComparison(Result):
 
 def quant_twin(quant: str, *, show_progress: bool = True) -> ModelFile:
     """The twin at one quantization, written if it is not there yet."""
-    return twin(blueprint_from_config(CONFIG, title=TWIN_TITLE), quant, show_progress=show_progress)
+    return twin(blueprint_from_config(CONFIG, title=_TWIN_OF), quant, show_progress=show_progress)
 
 
 def compare_quant_speeds(

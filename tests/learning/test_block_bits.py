@@ -61,8 +61,10 @@ def test_every_bit_is_the_same_and_the_page_says_so():
     page = repr(compare_bits(BLOCKS[0], "Q8_0", scale, codes))
     first = int(codes[codes < 0][0])
     assert f"−{-first} is {first + 256}." in page
-    digits = repr(compare_bits(BLOCKS[0], "Q4_0", scale4, codes4)).split("yours: ")[2][:2]
+    page = repr(compare_bits(BLOCKS[0], "Q4_0", scale4, codes4))
+    digits = page.split("yours: ")[2][:2]
     assert digits == f"{codes4[16]:x}{codes4[0]:x}"
+    assert f"{digits} holds {codes4[0]} (the right digit)" in page
 
 
 def test_a_wrong_code_is_named_with_the_bits_that_differ():

@@ -89,10 +89,10 @@ def test_gain_and_saving_are_compared_by_the_interval(tg_last, words):
 def test_both_ways_to_divide_are_told_where_they_differ():
     result = comparison(tg=(SLOW, MIDDLE, [110, 115, 110, 115, 130, 100]))
     assert result.writes_faster.times() == "2.71 times"
-    last = module.reading(result)[-1]
-    assert "medians of the ratios within each round" in last
-    assert "give 2.65 times for generation and 2.65 times for the prompt" in last
-    assert not any("Two ways" in line for line in module.reading(comparison()))
+    told = result.table().folded[0]
+    assert "medians of the ratios within each round" in told
+    assert "give 2.65 times for generation and 2.65 times for the prompt" in told
+    assert module.two_ways(comparison()) == []
 
 
 def test_the_last_column_is_what_the_exercise_computes():
@@ -120,8 +120,15 @@ def test_a_prompt_may_go_either_way():
     assert "2.65 times the speed" in on_gpu and "On a processor" not in on_gpu
     same = " ".join(module.reading(comparison(pp=(SLOW, SLOW, SCATTERED))))
     assert "the two can't be told apart here. Q4_0 had" in same
-    hint = module.reading(comparison(pp=(FAST, FAST, FAST)))[2]
-    assert "a prompt went at 112 tokens/s and generation at 42.5" in hint
+
+
+def test_arithmetic_is_named_where_reading_explains_less_than_half_of_a_prompt():
+    mostly = module.reading(comparison(pp=(FAST, FAST, FAST)))[2]
+    assert "a prompt would go 32 times as fast as generation. With F16 it went 2.65 times as fast" in mostly
+    assert "(112 against 42.5 tokens/s): so arithmetic takes most of the time" in mostly
+    quick = [20 * value for value in SLOW]
+    for result in (comparison(pp=(quick, quick, quick)), comparison(tg=(SLOW, MIDDLE, SCATTERED))):
+        assert "So arithmetic can set the pace." in " ".join(module.reading(result))
 
 
 def test_noise_and_a_quick_run_are_called_that():
