@@ -45,7 +45,7 @@ lk.predict(
 #
 # Which tokenizers are here? The *pocket* models are tiny models that come with this course. Their vocabulary has 2,048
 # pieces, and they have only seen simple English. SmolLM2 has 49,152. *Plain bytes* is no tokenizer at all: each byte counts as one
-# token. Models that you have downloaded come on top.
+# token. Models that you have downloaded are added.
 
 # %% name="tokenizers"
 tokenizers = lk.tokenizers_here()
@@ -55,7 +55,7 @@ tokenizers
 # Choose a text, or type one. Three things to try:
 #
 # 1. *a long word*: a frequent word is one token, a rare one is several. The space before a word belongs to it.
-# 2. *numbers*: how many tokens has 1234567?
+# 2. *numbers*: how many tokens is 1234567?
 # 3. *Hindi*, or another language that you know. A dashed box holds less than a character.
 #
 # The cell below the form shows a number and a word of Hindi.
@@ -71,8 +71,8 @@ lk.show_tokens("1234567 नमस्ते", *tokenizers[1:])
 #
 # Nobody writes the list. It is learned from texts, before the model itself is trained, mostly by **byte-pair encoding** (BPE):
 #
-# 1. Cut the text before each space, and where letters, digits and other signs meet. No merge reaches over such a cut. So a piece may
-#    begin with a space, but no word's piece ends with one.
+# 1. Cut the text before each space, and where letters, digits and other signs meet. No merge reaches over such a cut. So a space can
+#    be joined to the word after it, never to the word before it.
 # 2. Start with single bytes. That makes 256 pieces.
 # 3. Count which two neighbours stand side by side most often in the text.
 # 4. Join these two wherever they stand: a new piece. That is one **merge**.
@@ -117,8 +117,8 @@ print(f"with 262,144 tokens, as Gemma 3 has: {262_144 * width:,}, more than the 
 # %% [markdown] name="kilobyte-intro"
 # ## Measure
 #
-# Now count the tokens **per 1,000 bytes**, so that texts of different length can be compared. *Python code* is the program behind
-# `watch_merges`.
+# Now count the tokens **per 1,000 bytes**, so that texts of different length can be compared. The texts in English,
+# German, Hindi and Chinese are the twenty sentences. *Python code* is the program behind `watch_merges`.
 
 # %% name="kilobyte"
 lk.tokens_per_kilobyte(tokenizers)
@@ -128,7 +128,7 @@ lk.tokens_per_kilobyte(tokenizers)
 # another, and fewer characters in Chinese than in English. What counts is *what is said*. So compare **parallel texts**: the same twenty
 # sentences, in ten languages.
 #
-# Look at Hindi and Chinese in the table above. Which one seems more expensive? Then count the same sentences.
+# Look at Hindi and Chinese in the table above. Which one seems more expensive? Then compare the tokens for all twenty sentences.
 #
 # A **95 % interval**, below the table, is a range made by a method that catches the true value 19 times out of 20.
 
@@ -147,8 +147,8 @@ lk.compare_prediction("ch17-hindi", counts.main.tokens["Hindi"], unit="tokens", 
 lk.language_chart(counts)
 
 # %% [markdown] name="budget-intro"
-# It is the tokenizer, and what it was learned from matters most: Qwen 3 has more pieces than Llama 3, and takes 1.8 times as many tokens
-# for the Hindi sentences (*Going further* has both).
+# It is the tokenizer. Is it the size of the vocabulary? Not alone: Qwen 3 has more pieces than Llama 3, and takes 1.8 times as many tokens
+# for the Hindi sentences (*Going further* has both). The text that the pieces were learned from matters too.
 #
 # ## What you pay
 #
@@ -187,11 +187,12 @@ spaces
 
 # %% [markdown] name="space-note"
 # The words are the same, and the tokens are not. Where else does a lone space stand in the training texts? Look at the boxes above: before
-# a number, which is cut into digits. Where a reply goes on with a digit, that is the likely reason. **Never end a prompt with a space**,
-# unless you know that the model expects one.
+# a number. These tokenizers make each digit a token of its own, so the space before it stays alone. Where a reply goes on with a digit,
+# that is the likely reason; for the other wrong replies we did not look for one. **Never end a prompt with a space**, unless you know
+# that the model expects one.
 #
 # This is one effect on quality. Others are known and not measured here: how numbers are cut, and letters that the model can't see
-# (*Going further* shows both).
+# (*Going further* shows how both are cut, not what that does to answers).
 #
 # ## Myth check
 #
@@ -202,7 +203,8 @@ lk.myths(17)
 
 # %% [markdown] name="myth-characters-intro"
 # **“A token is about four characters”**, and **“Chinese has fewer characters in a token, so it takes that many more tokens.”** The
-# second rule divides: characters in a token of English / characters in a token of Chinese. Below, the rule stands beside the count:
+# second rule divides: characters in a token of English / characters in a token of Chinese. Below, the rule stands beside the count.
+# (The myth's 2.5 is close to SmolLM2's count for Chinese by chance: see what the rule makes of SmolLM2's own characters.)
 
 # %% name="myth-characters"
 per_token = {}
@@ -284,9 +286,10 @@ lk.check("ch17-your-texts", your_texts)
 # %% [markdown] name="remember"
 # ## What to remember
 #
-# - A vocabulary is learned: the most frequent neighbours are joined, again and again. More merges, fewer tokens.
-# - It suits the texts that it was learned from. With SmolLM2's the same sentences take 4.7 times as many tokens in Hindi as in English,
-#   with Gemma 3's 1.1 times.
+# - A vocabulary is learned: the most frequent neighbours are joined, again and again. More merges, fewer tokens,
+#   in texts like those.
+# - It suits the texts that it was learned from. With SmolLM2's vocabulary the same sentences take 4.7 times as many tokens
+#   in Hindi as in English, with Gemma 3's 1.1 times.
 # - Tokens are what you pay with: context, time and price. So count *your* text with *that* model's tokenizer.
 # - Compare languages on parallel texts, not by characters and not by bytes.
 # - A model sees tokens, not letters. A space at the end of a prompt is enough to mislead it.
@@ -301,7 +304,7 @@ lk.check("ch17-your-texts", your_texts)
 # ### Six tokenizers on the same sentences
 #
 # The numbers in the columns of the languages say how many times as many tokens as English. More pieces do not always mean fewer
-# tokens: Qwen 3 has more than Llama 3, and takes more for Hindi and Greek. What decides is the text that they were learned from.
+# tokens: Qwen 3 has more than Llama 3, and takes more for Hindi and Greek. The text that they were learned from matters too.
 
 # %% name="recorded"
 lk.recorded_table()

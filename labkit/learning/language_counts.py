@@ -120,8 +120,8 @@ class LanguageCounts:
         if interval is None:
             return [f"{MAIN} is not on this machine: its counts were recorded on {self.main.recorded}."]
         return [
-            f"{dearest} takes {MAIN} {self.main.ratio(dearest):.1f} times as many tokens as English (95 % "
-            f"interval over the sentences: {interval[0]:.1f} to {interval[1]:.1f}).",
+            f"With {MAIN}, {dearest} takes {self.main.ratio(dearest):.1f} times as many tokens as English "
+            f"(95 % interval over the sentences: {interval[0]:.1f} to {interval[1]:.1f}).",
             *self._bytes_mislead(),
         ]
 

@@ -22,7 +22,10 @@ _BOX = (
     "font-family:monospace;white-space:pre;background:rgba({colour})"
 )
 _LEGEND = "␣ is a space, ↵ the end of a line."
-_LEGEND_DASHED = " A dashed box holds bytes of a character that is cut apart."
+_LEGEND_PART = (
+    " {where} bytes of a character that is cut apart, each written with two digits, 0 to 9 and A to F (10 to "
+    "15): 16 × the left one + the right one."
+)
 
 
 @dataclass(frozen=True)
@@ -66,13 +69,19 @@ class TokenView:
 
     def _repr_html_(self) -> str:
         boxes = "".join(cut.boxes_html() for cut in self.cuts)
-        legend = _LEGEND
-        if any(_is_part(piece) for cut in self.cuts for piece in cut.pieces[:_MOST_SHOWN]):
-            legend += _LEGEND_DASHED
+        legend = self._legend("A dashed box holds")
         return f'<div style="max-width:60rem">{boxes}<p style="font-size:.9em">{legend}</p></div>'
 
     def __repr__(self) -> str:
-        return "\n".join([*(cut.text() for cut in self.cuts), _LEGEND])
+        return "\n".join([*(cut.text() for cut in self.cuts), self._legend("Pairs such as E0 are")])
+
+    def _legend(self, where: str) -> str:
+        """What the signs mean; bytes are explained where there are some."""
+        parts = [p for cut in self.cuts for p in cut.pieces[:_MOST_SHOWN] if _is_part(p)]
+        if not parts:
+            return _LEGEND
+        space = " 20 is the space." if any(b" " in part for part in parts) else ""
+        return f"{_LEGEND}{_LEGEND_PART.format(where=where)}{space}"
 
 
 def shown(piece: bytes) -> str:

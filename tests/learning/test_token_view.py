@@ -10,7 +10,7 @@ import pytest
 from labkit.errors import LabError
 from labkit.learning.bpe import train_bpe
 from labkit.learning.form import FormModel
-from labkit.learning.token_view import OWN, show_tokens, shown, token_explorer
+from labkit.learning.token_view import OWN, Cut, TokenView, show_tokens, shown, token_explorer
 from labkit.models.tokenizer import ByteTokenizer
 
 LEARNED = train_bpe("the cat sat on the mat. the cat sat. " * 5, 12)
@@ -42,7 +42,11 @@ def test_half_a_character_is_dashed_and_shown_as_bytes() -> None:
 
 
 def test_dashed_boxes_are_explained_where_there_are_some() -> None:
-    assert "A dashed box" in show_tokens("é", ByteTokenizer())._repr_html_()
+    found = show_tokens("é", ByteTokenizer())
+    assert "A dashed box holds bytes" in found._repr_html_() and "20 is the space" not in found._repr_html_()
+    assert "Pairs such as E0 are bytes" in repr(found) and "dashed" not in repr(found)
+    joined = TokenView((Cut("one", (b" \xe0\xa4", b"\xa8")),))
+    assert "20 is the space" in joined._repr_html_()
     page = show_tokens("the cat", LEARNED)._repr_html_()
     assert "␣ is a space" in page and "dashed" not in page
 

@@ -177,9 +177,10 @@ YOUR_TEXTS = Exercise(
     name="ch17-your-texts",
     title="Your own text: tokens, context, price",
     prompt=(
-        f"Take your record.\n\n{_PER_KB}: how many tokens does the first text take per 1,000 bytes?\n\n"
+        "Take your record, and the tokens in it. (It names their tokenizer.)\n\n"
+        f"{_PER_KB}: how many tokens does the first text take per 1,000 bytes?\n\n"
         f"{_TIMES}: tokens of the second text, divided by tokens of the first.\n\n"
-        f"{_FITS}: how often does the second text fit into a context of {CONTEXT:,} tokens? (A decimal "
+        f"{_FITS}: how many times does the second text fit into a context of {CONTEXT:,} tokens? (A decimal "
         "number: 12.7 says more than 12.)\n\n"
         f"{_PRICE}: what does it cost, in US dollars, to have the second text read {COPIES:,} times, at "
         f"{USD_PER_MILLION} dollars per million tokens?\n\nUse Python as a calculator. Give three "
