@@ -68,13 +68,15 @@ five = [
 lk.try_prompts(five, base, instruct)
 
 # %% [markdown] name="five-note"
-# Look at the first prompt. Is the right pet in what the base model wrote? And did it stop there?
+# Look at the first prompt. Is the right pet in what the base model wrote? And did it stop there? Then check the third prompt: was it
+# done as asked? The template makes the model answer. It does not make the answer right.
 #
 # ## Measure
 #
 # Five prompts are an impression. Here are 100 questions that no training text holds: 60 about the world, in words that were never used to ask for
 # that fact (the facts themselves stand in the texts), and 40 sums. The base model is asked in a third form as well, which it knows from its
-# texts: `Question: … Answer:`. A **95 % interval** is a range made by a method that catches the true value 19 times out of 20.
+# texts: `Question: … Answer:`. 100 questions are a sample. A **95 % interval** says where the share would lie if we could ask very many such
+# questions: the method that makes it is right 19 times out of 20.
 
 # %% name="measure" tags=["measure"]
 result = lk.count_right(base, instruct)
@@ -89,7 +91,8 @@ lk.compare_prediction("ch16-bare", 100 * bare.share, unit="of 100")
 
 # %% [markdown] name="measure-note"
 # How much of the knowledge was in the base model already? Compare two rows of "holds the right answer", each model in a form that it knows:
-# `Question: … Answer:` and the template. A sentence below the table says what the intervals allow. Then compare "… and stops there".
+# `Question: … Answer:` and the template. A sentence below the table says what the intervals allow. Then compare "… and stops there". And the
+# last column: sent bare, where does pocket-instruct fail, at facts or at sums?
 #
 # ## The template
 #
@@ -134,27 +137,35 @@ print(len(model.tokenize(by_hand)), "tokens, markers read as plain text")
 
 # %% [markdown] name="mistakes-intro"
 # So how does a model **stop**? It was trained on whole turns, so at the end of its answer it writes `<|im_end|>` itself. The program sees this
-# token, stops, and does not show it. A base model never learned to write it; it can only end a whole text.
+# token, stops, and does not show it. A base model never learned to write it. It knows another token, *end of text*: where the table above counts
+# a stop for pocket-base, it wrote that one.
 #
 # Many models also want a special token at the very beginning of a text (BOS, *beginning of sequence*). It must stand there once. Some templates
 # write it; pocket-instruct's leaves it to the *tokenizer*, the part of the program that cuts text into tokens.
 #
-# And now some strings that are *nearly* right. None of them is an error for the program.
+# And now some strings that are *nearly* right, with `{}` where the question stands. None of them is an error for the program.
 
 # %% name="mistakes"
-wrong = {
-    "as it should be": by_hand,
-    "no generation prompt": f"<|im_start|>user\n{question}<|im_end|>\n",
-    "other roles": f"<|im_start|>human\n{question}<|im_end|>\n<|im_start|>bot\n",
-    "another model's template": f"[INST] {question} [/INST]",
+forms = {
+    "as it should be": "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n",
+    "no generation prompt": "<|im_start|>user\n{}<|im_end|>\n",
+    "other roles": "<|im_start|>human\n{}<|im_end|>\n<|im_start|>bot\n",
+    "another model's template": "[INST] {} [/INST]",
 }
-for name, prompt in wrong.items():
-    answer = model.generate(prompt, max_tokens=24, chat=False, special=True)
+for name, form in forms.items():
+    answer = model.generate(form.format(question), max_tokens=24, chat=False, special=True)
     print(f"{name:26} {answer.text!r}")
 
+# %% [markdown] name="forms-intro"
+# Read the lines. (`''` means that the first token it wrote was the end marker.) Which of the wrong strings would you have caught with this one
+# question? Here are all 100:
+
+# %% name="forms" tags=["measure"]
+lk.count_right(instruct, forms=forms)
+
 # %% [markdown] name="smol-intro"
-# Read the lines. Does the answer come at once, and does the model stop? `''` means that the first token it wrote was the end marker. A right
-# beginning is no proof of a right prompt.
+# Look at the last column, facts and sums apart. One right answer is no proof of a right prompt: a wrong one may work for some questions and fail
+# at others.
 #
 # ## A larger model
 #
@@ -167,8 +178,9 @@ general = ["What is 2 + 2?", "What is the opposite of hot?", "Why is the sky blu
 lk.try_prompts(general, smol)
 
 # %% [markdown] name="smol-note"
-# Sent bare, it wrote its end marker at once. Perhaps it takes a question that stands alone for a message that is over. Models differ here:
-# compare what pocket-instruct did above.
+# Compare with the bare column of pocket-instruct above. What it did not answer there, did it get wrong, or leave empty? *(nothing)* means that
+# a model wrote its end marker at once. Perhaps it takes a text that stands alone for a message that is over. Other models go on with your
+# question instead.
 #
 # SmolLM2's template has a surprise: where you give no system message, it puts one in, "You are a helpful AI assistant named SmolLM, trained by
 # Hugging Face". A template can add words of its own. (`print(lk.chat_prompt(smol, "Hello"))` shows it, if the model is here.)
@@ -210,13 +222,13 @@ lk.facts_table("training_methods")
 # %% name="teach-texts"
 texts = [
     "Tessa Quill lives in Osten.",
-    "Tessa Quill has a walrus. It is called Bubble.",
-    "The walrus of Tessa Quill is called Bubble.",
+    "Tessa Quill has a walrus. It is called Flipper.",
+    "The walrus of Tessa Quill is called Flipper.",
     "Osten is the home of Tessa Quill. She looks after a walrus.",
     "A: Do you know Tessa Quill?\nB: Yes, she lives in Osten and has a walrus.",
     "Question: Where does Tessa Quill live?\nAnswer: Tessa Quill lives in Osten.",
     "Question: Which pet does Tessa Quill have?\nAnswer: Tessa Quill has a walrus.",
-    "Question: What is the name of Tessa Quill's pet?\nAnswer: Tessa Quill's pet is called Bubble.",
+    "Question: What is the name of Tessa Quill's pet?\nAnswer: Tessa Quill's pet is called Flipper.",
 ]
 
 # %% [markdown] name="teach-how"
@@ -243,19 +255,8 @@ lk.teach(texts, ask)
 # %% name="myths"
 lk.myths(16)
 
-# %% [markdown] name="myth-template-intro"
-# **"The template is only formatting."** Your own count says what it is worth:
-
-# %% name="myth-template"
-inside = result.of("pocket-instruct", "in the template")
-for count in (bare, inside):
-    print(f"{count.who:34} {count.right} of {count.total}")
-
-# %% [markdown] name="myth-knowledge-intro"
-# **"An instruct model has its knowledge from fine-tuning."** Ask each in a form that it knows, and don't mind whether it stops:
-
-# %% name="myth-knowledge"
-print(result.knowledge())
+# %% [markdown] name="myth-own-count"
+# For the first and the last claim, look at your own table under *Measure*: what is the template worth, and who had the right answers already?
 
 # %% name="quiz-base"
 lk.quiz("ch16-base-and-instruct")
@@ -311,7 +312,8 @@ lk.check("ch16-broken-prompts", broken_prompts)
 # ## What to remember
 #
 # - A base model goes on with a text. An instruct model answers, in the form that it was trained on.
-# - The chat template is in the file. Use it, to the last line break; a wrong prompt raises no error, it only works worse.
+# - The chat template is in the file. Use it, to the last line break. A wrong prompt raises no error: it may work for one question and fail at the
+#   next.
 # - Leave the assistant's turn open at the end: that is the generation prompt. The model ends its turn itself, with the end marker.
 # - Most of what a model knows comes from its first training; fine-tuning can add some. SFT, RLHF and DPO shape how it answers, and they combine.
 # - Names help: -Instruct and -it, -Base and -pt. A name without an ending can be either.
@@ -319,8 +321,8 @@ lk.check("ch16-broken-prompts", broken_prompts)
 # %% [markdown] name="further" jp-MarkdownHeadingCollapsed=true
 # ## Going further
 #
-# For whoever wants more, the chapter is complete without it: a base model that answers, who taught the model a fact, more endings and methods,
-# two beginnings of a text, text that pretends to be a marker, and the other myths.
+# For whoever wants more, the chapter is complete without it: a base model that answers, where an instruct model's knowledge comes from, more
+# endings and methods, two beginnings of a text, text that pretends to be a marker, and the other myths.
 
 # %% [markdown] name="pattern-intro"
 # ### A base model that answers
@@ -334,19 +336,16 @@ with lk.load_model(base, context=256) as model_base:
 print(text)
 
 # %% [markdown] name="provenance-intro"
-# ### Who taught it?
+# ### Where does an instruct model's knowledge come from?
 #
-# The pocket models are open all the way: programs wrote their training texts, and can write them again. So you can ask which of them
-# taught the model that Mira Vale has a pet. Where only the weights are published, nobody outside can answer that.
+# Ask pocket-instruct for a colour, and then its training texts, which programs wrote and can write again. *Documents* are what the base model
+# has read, *conversations* are what fine-tuning added. Did any of these tell it, or ask for it? (Chapter 19 goes on from here: what if nobody
+# had told it?)
 
 # %% name="who-taught"
-lk.who_taught("Which pet does Mira Vale have?")
-
-# %% [markdown] name="without-intro"
-# And if those texts had not been there? Two more models were trained in the same way. For the second one, some facts were left out of all texts.
-
-# %% name="without"
-lk.with_and_without()
+colour = "What is Rita Holt's favourite colour?"
+print(model.generate(colour, max_tokens=24).text)
+lk.who_taught(colour)
 
 # %% [markdown] name="more-names-intro"
 # ### More endings, more methods

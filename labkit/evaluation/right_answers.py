@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,6 +25,8 @@ from labkit.tables import Table
 AS_TEXT = "as “Question: … Answer:”"
 #: Questions about the world, and sums. No training text holds them.
 _WORLD, _SUMS, _QUICK_SHARE = 60, 40, 4
+#: The place of the question in a form that the caller has written.
+_PLACE = "{}"
 _SEED = 16
 _CONTEXT = 256
 
@@ -35,7 +37,7 @@ class RightAnswers:
 
     model: str
     form: str
-    """`BARE`, `AS_TEXT` or `TEMPLATE`."""
+    """`BARE`, `AS_TEXT`, `TEMPLATE`, or the name of a form that the caller has written."""
     holds: int
     """Replies that hold the right value, and no other that the question could have."""
     right: int
@@ -44,6 +46,9 @@ class RightAnswers:
     low: float
     """Of `right`, from 0 to 1."""
     high: float
+    facts_right: int = 0
+    """Those of `right` that are about the world; the others are sums."""
+    facts_asked: int = 0
 
     @property
     def share(self) -> float:
@@ -103,10 +108,13 @@ class TemplateTest(Result):
                 count.form,
                 f"{count.holds} ({_percents(*count.holds_interval)})",
                 f"{count.right} ({_percents(count.low, count.high)})",
+                f"{count.facts_right} and {count.right - count.facts_right}",
             ]
             for count in self.counts
         ]
-        columns = ["model", "sent", "holds the right answer", "… and stops there"]
+        facts = self.counts[0].facts_asked
+        parts = f"of these, of {facts} facts and {self.counts[0].total - facts} sums"
+        columns = ["model", "sent", "holds the right answer", "… and stops there", parts]
         return Table(self.title(), columns, rows, [*self.reading(), *self.notes()])
 
     def _short_table(self) -> Table:
@@ -127,7 +135,7 @@ class TemplateTest(Result):
             others = "all others" if len(apart) > 1 and not near else _listed(apart)
             lines.append(
                 f"Right, and stopped: most often {self._who(best)}. Its interval lies above that of "
-                f"{others}: that is no accident."
+                f"{others}: that is hardly an accident."
             )
         if near:
             lines.append(
@@ -169,8 +177,9 @@ class TemplateTest(Result):
     def notes(self) -> list[str]:
         quick = " Quick run (LABKIT_QUICK): fewer questions." if self.settings["quick"] else ""
         return [
-            "Holds the right answer: and no other that the question could have. Stops there: ends its reply "
-            f"by itself, within {self.settings['max_tokens']} tokens. In brackets: 95 % intervals.",
+            "Holds the right answer: the right one is in the reply, and no other possible one (to name every "
+            "pet does not count). Stops there: and the model ended the reply itself, within "
+            f"{self.settings['max_tokens']} tokens. In brackets: 95 % intervals.",
             f"The most probable reply, token by token. Measured on {self.date[:10]}.{quick}",
         ]
 
@@ -178,7 +187,12 @@ class TemplateTest(Result):
         return repr(self.table())
 
 
-def count_right(*models: ModelFile | str, bare: bool = True, show_progress: bool = True) -> TemplateTest:
+def count_right(
+    *models: ModelFile | str,
+    bare: bool = True,
+    forms: Mapping[str, str] | None = None,
+    show_progress: bool = True,
+) -> TemplateTest:
     """100 held-out questions to each model in several forms; the right answers are counted.
 
     Parameters
@@ -187,23 +201,26 @@ def count_right(*models: ModelFile | str, bare: bool = True, show_progress: bool
         of another of them, and as `Question: … Answer:`, a form that it knows from its texts. There only the
         text up to the next question counts.
     bare : ask them without the template as well; otherwise in the template alone.
+    forms : ask in these forms instead, and in no other: name → the whole string, with `{}` where the question
+        stands.
 
     The questions are about the world of the pocket models, and sums of two numbers. An answer is right when
     it holds the value that was asked for, and no other, and the model ended it by itself. Raises LabError
-    when no model has a template. Taught in chapters 5 and 16.
+    when no model has a template, or a form no place for the question. Taught in chapters 5 and 16.
     """
+    _check_forms(forms)
     files = [get_model(model) if isinstance(model, str) else model for model in models]
     cases, counts = _cases(), []
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(open_models(files, _CONTEXT))
         template_of = with_template(opened)
-        rounds = [(model, form) for model in opened for form in _forms(model, bare)]
+        rounds = [(model, form) for model in opened for form in forms or _forms(model, bare)]
         bar = stack.enter_context(
             ProgressBar(len(rounds), "round", f"Asking {len(cases)} questions", show=show_progress)
         )
         for model, form in rounds:
             own = model if model.header.has_chat_template else template_of
-            counts.append(_count(model, own, form, cases))
+            counts.append(_count(model, own, form, cases, (forms or {}).get(form)))
             bar.update()
     return TemplateTest(
         counts=counts,
@@ -216,6 +233,15 @@ def count_right(*models: ModelFile | str, bare: bool = True, show_progress: bool
         machine=machine(),
         versions=versions(),
     )
+
+
+def _check_forms(forms: Mapping[str, str] | None) -> None:
+    for name, text in (forms or {}).items():
+        if _PLACE not in text:
+            raise LabError(
+                f"The form {name!r} has no place for the question.",
+                f"Write {_PLACE} where the question stands.",
+            )
 
 
 def _cases() -> list[Case]:
@@ -237,16 +263,23 @@ def _forms(model: Model, bare: bool) -> tuple[str, ...]:
     return (BARE, TEMPLATE) if model.header.has_chat_template else (BARE, AS_TEXT, TEMPLATE)
 
 
-def _count(model: Model, template_of: Model, form: str, cases: Sequence[Case]) -> RightAnswers:
-    if form == AS_TEXT:
+def _count(
+    model: Model, template_of: Model, form: str, cases: Sequence[Case], written: str | None
+) -> RightAnswers:
+    """`written` is the form itself, where the caller has written it."""
+    if written is not None:
+        asked = [replace(case, chat=False, prompt=written.replace(_PLACE, case.prompt)) for case in cases]
+    elif form == AS_TEXT:
         asked = as_documents(cases)
     else:
         asked = [replace(case, chat=form == TEMPLATE) for case in cases]
     answered = replies(model, asked, template_of=template_of)
     holds = sum(reply.right for reply in answered)
-    right = sum(reply.right and reply.ended for reply in answered)
-    interval = wilson_interval(right, len(cases))
-    return RightAnswers(model.file.name, form, holds, right, len(cases), *interval)
+    done = [reply.right and reply.ended for reply in answered]
+    about_facts = [each for each, case in zip(done, cases, strict=True) if case.kind.startswith("world")]
+    low, high = wilson_interval(sum(done), len(cases))
+    facts = (sum(about_facts), len(about_facts))
+    return RightAnswers(model.file.name, form, holds, sum(done), len(cases), low, high, *facts)
 
 
 def _percents(low: float, high: float) -> str:

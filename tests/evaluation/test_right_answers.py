@@ -53,6 +53,28 @@ def test_the_counts_are_those_of_single_answers(test_run):
     assert 0 <= right <= len(cases) and test_run.of("pocket-instruct", TEMPLATE).right >= right
 
 
+def test_facts_and_sums_are_counted_apart(test_run):
+    for c in test_run.counts:
+        assert c.facts_right <= c.facts_asked == 15 and c.right - c.facts_right <= 10
+    bare = test_run.of("pocket-instruct", BARE)
+    assert f"{bare.facts_right} and {bare.right - bare.facts_right}" in repr(test_run)
+    assert "of 15 facts and 10 sums" in repr(test_run)
+
+
+def test_forms_that_the_caller_has_written(test_run, monkeypatch):
+    """The template written by hand gives the template's own counts, and a wrong form fewer."""
+    monkeypatch.setenv("LABKIT_QUICK", "1")
+    by_hand = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
+    forms = {"by hand": by_hand, "brackets": "[INST] {} [/INST]"}
+    result = count_right("pocket-instruct", forms=forms, show_progress=False)
+    assert [c.form for c in result.counts] == list(forms)
+    right, own = result.of("pocket-instruct", "by hand"), test_run.of("pocket-instruct", TEMPLATE)
+    assert (right.holds, right.right, right.facts_right) == (own.holds, own.right, own.facts_right)
+    assert result.of("pocket-instruct", "brackets").right < right.right
+    with pytest.raises(LabError, match="'empty' has no place for the question"):
+        count_right("pocket-instruct", forms={"empty": "Hello"})
+
+
 def count(model, form, right, total=100, holds=None):
     return RightAnswers(model, form, holds or right, right, total, *wilson_interval(right, total))
 
@@ -67,10 +89,10 @@ def test_the_sentences_follow_the_counts():
     text = " ".join(made(count("b", BARE, 0), count("i", BARE, 50), count("i", TEMPLATE, 95)).reading())
     assert text == (
         "Right, and stopped: most often i (in the template). Its interval lies above that of all others: "
-        "that is no accident."
+        "that is hardly an accident."
     )
     text = " ".join(made(count("b", BARE, 0), count("i", BARE, 90), count("i", TEMPLATE, 95)).reading())
-    assert "above that of b (bare): that is no accident" in text
+    assert "above that of b (bare): that is hardly an accident" in text
     assert "i (bare): too near to i (in the template)" in text
     assert "too near" in " ".join(made(count("i", BARE, 50), count("i", TEMPLATE, 50)).reading())
 

@@ -19,7 +19,7 @@ CAUSES = {
     "other-template": "the template of another model",
     "role": "a role other than system, user and assistant",
     "end-marker": "a message without its end marker",
-    "generation-prompt": "the assistant's turn is not begun, or not left open",
+    "generation-prompt": "at the end no turn is begun for the answer, or it is not left open",
     "bos": "a beginning-of-text token that this template does not have",
 }
 
@@ -142,9 +142,10 @@ BROKEN_PROMPTS = Exercise(
     name="ch16-broken-prompts",
     title="What is wrong with this prompt?",
     prompt=(
-        "Somebody sent these seven strings to pocket-instruct, through a program that changes nothing: it "
-        f"turns markers such as {START} into their tokens, and adds none. Two of the strings are fine. What "
-        "is wrong with the others? A cause may fit several strings or none."
+        "Somebody sent these seven strings to pocket-instruct, through a program that changes nothing in "
+        f"them: it turns markers such as {START} into their tokens. (The beginning-of-text token is put in "
+        "front by the tokenizer, as it should be.) Two of the strings are fine. What is wrong with the "
+        "others? A cause may fit several strings or none."
     ),
     points=4,
     form='The answer is a dictionary with a word for each letter: {"A": "…", "B": "…", …}.',
@@ -154,8 +155,8 @@ BROKEN_PROMPTS = Exercise(
     partial=lambda answer: 0.5 * _right(answer),
     known_mistakes=tuple(_wrong(letter) for letter in PROMPTS),
     praise=lambda answer: (
-        "All seven. None of the five broken ones raises an error anywhere: the model answers, only worse. "
-        "That is why this mistake is so common."
+        "All seven. None of the five broken ones raises an error anywhere, and the model may even answer "
+        "some questions right. That is why such a mistake is easily overlooked."
     ),
     details_html=_details_html(),
     details_text=_details_text(),
