@@ -35,5 +35,5 @@ def format_seconds(s: float) -> str:
     minutes, seconds = divmod(round(s), 60)
     if minutes < 60:
         return f"{minutes} min {seconds} s" if seconds else f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
+    hours, minutes = divmod(round(s / 60), 60)
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"

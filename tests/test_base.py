@@ -69,6 +69,13 @@ def test_table_as_text_is_aligned_when_it_fits_and_a_list_when_not():
     assert "a: xxx" in wide and "b: yyy" in wide
 
 
+def test_table_shows_code_where_it_is_asked_to():
+    table = Table("t", ["a"], [["`hf <x>` fetches"]], notes=["`-c`"], code=True)
+    assert "<code>hf &lt;x&gt;</code> fetches" in table._repr_html_()
+    table.code = False
+    assert "`hf &lt;x&gt;` fetches" in table._repr_html_() and "<code>-c</code>" in table._repr_html_()
+
+
 def test_table_links():
     html = Table("t", ["a"], [["Chapter 19"]], links={"Chapter 19": "19.ipynb"})._repr_html_()
     assert '<a href="19.ipynb">Chapter 19</a>' in html

@@ -6,8 +6,8 @@
 #   - download an open-weight model, run it, and measure its speed and memory on your machine
 #   - derive "open or closed" from your constraints, and say which one decided
 # insight: >
-#   Open weights give you control: the file is yours to pin, inspect, change and run. Closed models give you
-#   convenience and often the best quality. Neither is better. Your constraints decide.
+#   Open weights give you control: you hold the file, and can pin, inspect, change and run it as far as its licence
+#   allows. Closed models give you convenience and often the best quality. Neither is better. Your constraints decide.
 # ---
 
 # %% [markdown] name="before"
@@ -68,7 +68,9 @@ print(answer.text)
 # ## Measure
 #
 # Two speeds matter, and they differ a lot. **Prompt processing** reads your text, many tokens at once. **Generation** writes
-# the answer, one token after another. The next cell measures both in a fresh process, so that the memory reading is clean.
+# the answer, one token after another. The next cell measures both in a fresh process, so that the memory reading is clean. It runs five times
+# and shows the median, the middle one. If it says *Disturbed*, close other programs and run it again before you go on: the rest of the
+# page builds on it. (Half a minute, or some minutes while other programs keep the processor busy.)
 
 # %% name="measure" tags=["measure"]
 result = lk.bench(file)
@@ -78,27 +80,31 @@ result
 lk.compare_prediction("ch19-speed", result.tg_tokens_per_s.median, unit="tokens/s")
 
 # %% [markdown] name="ladder-intro"
+# Compare the peak memory with the size of the file. Not only the weights are in memory: the program itself, what the model keeps of the text
+# so far (the KV cache), and room for the computation come on top. *Reserved* memory counts only once it is used.
+#
 # ## The ladder of openness
 #
-# "Open" is not yes or no. Read from top to bottom: each row gives you something that the row above does not. SmolLM2,
-# the small model that you just ran, stands on the last one.
+# "Open" is not yes or no. Read from top to bottom: first you get the weights, then more rights, at last the code and the data. (The
+# second row also takes something: business use.) SmolLM2, the small model that you just ran, stands on the last one.
 
 # %% name="ladder"
 lk.facts_table("openness_ladder")
 
 # %% [markdown] name="ladder-note"
-# Only from the last row could a skilled person build the model again. Weights under a free licence are
-# *open weights*. *Open source AI*, as the Open Source Initiative (OSI) defines it, also needs the training code and enough
-# information on the data.
+# Only from the last row could a skilled person build the model again. Weights that you may download are *open weights*. That is not
+# yet *open source AI*, not even under a free licence: as the Open Source Initiative (OSI) defines it, that also needs the training code and
+# enough information on the data.
 #
 # The *pocket* models of this course show what that takes. They are tiny, they know a made-up world only, and everything that made
-# them is in this repository. Here they are held against two yardsticks; unfold the components to see where each one lies.
+# them is in this repository. Here they are held against two yardsticks: OSI's Open Source AI Definition (OSAID), and the Model Openness
+# Framework (MOF), whose classes go from III, the least, to I, the most open. Unfold the components to see where each one lies.
 
 # %% name="openness"
 lk.openness()
 
 # %% [markdown] name="explorer-intro"
-# One requirement is not met, and the table says so. Expect as much candour of a [model card](../datasets/pocket/README.md).
+# One class is not reached, and the table says what is missing. Expect as much candour of a [model card](../datasets/pocket/README.md).
 #
 # ## Who may do what: the licence explorer
 #
@@ -113,7 +119,7 @@ lk.licence_explorer()
 #
 # 1. *Llama 3.1*, commercial product. Then enter 800 million monthly users. What changes?
 # 2. *Command R+*: a commercial product, then passing the weights on unchanged. Which of the two is forbidden?
-# 3. *Qwen 2.5* in its three licences. The name is the same. Is the verdict?
+# 3. The three entries *Qwen2.5*, commercial product. The name is the same. Is the verdict the same?
 #
 # Keep the explorer open for the quiz: this is a look-up, not a memory test.
 
@@ -129,14 +135,15 @@ lk.quiz("ch19-licences")
 lk.myths(19)
 
 # %% [markdown] name="myth-free-intro"
-# **"After the download it is free."** Compute it, from the speed that you just measured. Put in your own electricity price and the watts that your
-# machine draws under load. A laptop's power adapter has an upper limit printed on it.
+# **"Running a model is free once you have downloaded it."** Compute it, from the speed that you just measured. Put in your own electricity price
+# and the watts that your machine draws under load. A laptop's power adapter has an upper limit printed on it. Is the result much? Scale it
+# to a million tokens, and compare with the prices of hosted models under *Going further*.
 
 # %% name="myth-free"
 lk.electricity(result, tokens=200_000, watts=65, price_per_kwh=0.30)
 
 # %% [markdown] name="myth-private-intro"
-# **"Local means that nothing leaves the machine."** True only if the program that runs the model opens no connection. This cell
+# **"With open weights no data leaves your machine."** True only if you run the model yourself, in a program that opens no connection. This cell
 # generates a text and looks again and again for connections to the outside. A very short one could slip through: to be certain,
 # switch the network off and run it again.
 

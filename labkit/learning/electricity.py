@@ -28,13 +28,14 @@ def electricity(result: BenchResult, *, tokens: int, watts: float, price_per_kwh
     for name, value in {"tokens": tokens, "watts": watts, "price_per_kwh": price_per_kwh}.items():
         if not (isinstance(value, (int, float)) and math.isfinite(value) and value >= 0):
             raise LabError(f"`{name}` must be a number of at least 0, not {value!r}.")
-    speed = result.tg_tokens_per_s.median
+    # The speed as it is shown, so that a reader's calculator gives the same seconds.
+    speed = float(f"{result.tg_tokens_per_s.median:.4g}")
     seconds = tokens / speed
     kwh = seconds / 3600 * watts / 1000
     rows = [
         [
             "time",
-            f"{tokens:,} tokens / {speed:.1f} tokens/s",
+            f"{tokens:,} tokens / {speed:.4g} tokens/s",
             f"{seconds:,.0f} s = {format_seconds(seconds)}",
         ],
         ["energy", f"{seconds / 3600:.3g} h × {watts:g} W / 1000", f"{kwh:.3g} kWh"],

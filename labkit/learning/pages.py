@@ -87,6 +87,7 @@ _FACTS_VIEWS = {
             "input_usd_per_million": "input",
             "cached_input_usd_per_million": "cached input",
             "output_usd_per_million": "output",
+            "note": "note",
         },
     ),
     "card_fields": _FactsView(
@@ -210,6 +211,7 @@ def _table_of_facts(view: _FactsView, rows: list[dict[str, str]]) -> Table:
         folded_title="Sources and dates",
         folded=sources,
         text_width=view.text_width,
+        code=True,
     )
 
 

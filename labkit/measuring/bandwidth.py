@@ -151,6 +151,8 @@ class Roofline(Result):
     random_weights: bool
     machine: Machine
     versions: dict[str, str]
+    disturbed: bool = False
+    """Other programs slowed the measurement of the speed."""
     date: str = field(default_factory=now_utc)
 
     @property
@@ -169,7 +171,7 @@ class Roofline(Result):
 
     def rows(self) -> list[Row]:
         return [
-            Row("Bytes read for each token", self.bytes_per_token, "bytes"),
+            Row("Bytes read for each token", self.bytes_per_token / 1e6, "MB"),
             Row("Memory bandwidth, measured here", self.bandwidth_bytes_per_s / 1e9, "GB/s"),
             Row("Ceiling from memory", self.ceiling_tokens_per_s, "tokens/s"),
             Row("Measured", self.measured_tokens_per_s, "tokens/s"),
@@ -182,6 +184,11 @@ class Roofline(Result):
 
     def reading(self) -> str:
         """What the two figures say together, in words that follow the measurement."""
+        if self.disturbed:
+            return (
+                "Other programs disturbed the measurement of the speed. Measure again before you read a "
+                "cause from it."
+            )
         cache = format_bytes(self.last_level_cache_bytes or 0)
         if self.on_gpu:
             return (
@@ -238,4 +245,5 @@ def roofline(result: BenchResult, bandwidth: BandwidthResult | None = None) -> R
         random_weights=result.random_weights,
         machine=bandwidth.machine,
         versions=bandwidth.versions,
+        disturbed=bool(result.disturbances()),
     )

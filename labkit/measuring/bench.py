@@ -119,7 +119,9 @@ class BenchResult(Result):
         ]
 
     def notes(self) -> list[str]:
-        lines = [f"Median ± standard deviation. Measured on {self.date[:10]}."]
+        wide = self.pp_tokens_per_s.wide or self.tg_tokens_per_s.wide
+        range_shown = "; where the runs differ much, from the slowest to the fastest" if wide else ""
+        lines = [f"Median ± standard deviation{range_shown}. Measured on {self.date[:10]}."]
         if self.random_weights:
             lines.insert(0, twin_notice(self.twin_of) if self.twin_of else RANDOM_WEIGHTS_NOTICE)
         lines = self.disturbances() + lines

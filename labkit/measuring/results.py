@@ -26,6 +26,9 @@ from labkit.units import format_bytes, format_seconds
 if TYPE_CHECKING:
     import pandas as pd
 
+#: share of the median from which a standard deviation is too wide to be shown as ±
+_WIDE = 0.25
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -44,9 +47,20 @@ class Spread:
         std = statistics.stdev(numbers) if len(numbers) > 1 else 0.0
         return cls(statistics.fmean(numbers), statistics.median(numbers), std, numbers)
 
+    @property
+    def wide(self) -> bool:
+        """Whether the runs differ so much that one figure with ± would mislead."""
+        return self.std > _WIDE * self.median
+
     def text(self, unit: str) -> str:
-        """`'41.4 ± 0.5 tokens/s (5 runs)'`: the median, the standard deviation, how often."""
+        """`'41.4 ± 0.5 tokens/s (5 runs)'`: the median, the standard deviation, how often.
+
+        Where the runs differ much, their range instead: `'9.1 tokens/s (5 runs from 7.7 to 35)'`.
+        """
         runs = "1 run" if len(self.values) == 1 else f"{len(self.values)} runs"
+        if self.wide:
+            low, high = format_number(min(self.values)), format_number(max(self.values))
+            return f"{format_number(self.median)} {unit} ({runs} from {low} to {high})"
         return f"{format_number(self.median)} ± {format_number(self.std)} {unit} ({runs})"
 
 

@@ -126,7 +126,7 @@ def _most_frequent(kinds: dict[str, int]) -> str:
 def who_taught(
     question: str | Fact, *, examples: int = 4, documents: int | None = None, conversations: int | None = None
 ) -> Teachers:
-    """The training texts that state a fact. Taught in chapter 16.
+    """The training texts that state a fact. Taught in chapters 16 and 19.
 
     Parameters
     ----------

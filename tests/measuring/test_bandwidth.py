@@ -112,3 +112,13 @@ def test_the_words_follow_the_measurement(
     )
     assert words in line.reading()
     assert line.reading() in repr(line)
+    assert "MB" in repr(line) and f"{100 * MIB / 1e6:.0f}" in repr(line)
+    disturbed = dataclasses.replace(line, disturbed=True)
+    assert words not in disturbed.reading() and "Measure again" in disturbed.reading()
+
+
+def test_a_disturbed_speed_gives_no_cause(random_model: ModelFile, bandwidth: BandwidthResult) -> None:
+    result = bench(random_model, prompt=32, generate=8, repetitions=2, show_progress=False)
+    for share, disturbed in ((0.5, True), (1.0, False)):
+        changed = dataclasses.replace(result, settings=result.settings | {"processor_share": share})
+        assert roofline(changed, bandwidth).disturbed is (disturbed and result.settings["runs_on"] == "CPU")

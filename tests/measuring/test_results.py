@@ -35,6 +35,8 @@ def test_three_digits(value: float, text: str) -> None:
 
 def test_rows_say_their_unit() -> None:
     assert Row("speed", Spread.of([40, 42]), "tokens/s").text() == "41.0 ± 1.41 tokens/s (2 runs)"
+    runs = Spread.of([7.743, 9.083, 35.0, 31.7, 8.734])
+    assert Row("speed", runs, "tokens/s").text() == "9.08 tokens/s (5 runs from 7.74 to 35.0)"
     assert Row("size", 98_362_432, "bytes").text() == "93.8 MiB"
     assert Row("bandwidth", Spread.of([2.0**30]), "bytes/s").text().startswith("1.00 GiB/s")
     assert Row("unknown", None, "bytes").text() == "not known"

@@ -123,4 +123,4 @@ def test_right_answers_are_counted_apart() -> None:
     assert shown.right(left_out=True) == (2, 0, 2) and shown.right(left_out=False) == (1, 1, 1)
     assert "2 of 2 told, 0 of 2 not told" in repr(shown) and "texts: 1 and 1 of 1." in repr(shown)
     assert "by chance it would be 10%" in repr(shown)
-    assert "cat (90%)" in repr(shown) and "dog (50%)" in repr(shown)
+    assert "cat (90%)" in repr(shown) and "dog (50%; cat 10%)" in repr(shown)
