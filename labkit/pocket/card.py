@@ -24,7 +24,7 @@ from labkit.pocket import inventory, openness, scores
 from labkit.pocket.world import world
 from labkit.units import format_count, format_seconds
 
-INSTRUCT, BASE = "pocket-instruct", "pocket-base"
+INSTRUCT, BASE, CHOICE = "pocket-instruct", "pocket-base", "pocket-choice"
 #: kind of case → what it asks for
 ASKED = {
     "world-unasked": "a fact of the world about which training never asks, only tells",
@@ -39,6 +39,8 @@ ASKED = {
     "code-chat": "a tiny Python function, word for word",
     "choice-world": "a letter from A to D, about the world",
     "choice-general": "a letter from A to D, about kinds of things and numbers",
+    "choice-world-steps": "one of four options and then its letter, about the world",
+    "choice-general-steps": "one of four options and then its letter, about kinds of things and numbers",
     "constraint-capitals": "a sentence written in capitals",
     "constraint-exactly-n-words": "a sentence of exactly so many words",
     "constraint-list": "so many things of a kind",
@@ -145,6 +147,7 @@ def _scores() -> str:
     found = {(record.model, record.template, record.kind): record for record in scores.read_records()}
     asked = {
         INSTRUCT: (INSTRUCT, INSTRUCT),
+        CHOICE: (CHOICE, CHOICE),
         f"{BASE}, the same prompts": (BASE, INSTRUCT),
         f"{BASE}, as `Question: … Answer:`": (BASE, scores.DOCUMENT),
     }

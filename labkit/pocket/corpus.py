@@ -29,6 +29,10 @@ DOCUMENT_SHARES = {
 DRILL_SHARES = {"sums": 0.15, "recall": 0.5, "echoes": 0.35}
 #: characters of each part of `curriculum`
 _FEW_ECHOES, _MANY_ECHOES, _MIXTURE, _DRILLS = 8_000_000, 3_000_000, 13_200_000, 3_300_000
+#: characters of the parts of `choice_curriculum` whose drills have no mark after a letter, and one
+_BARE_DRILLS, _MARKED_DRILLS = 1_300_000, 750_000
+_SHARES_FIRST = {"drills": 0.5, "lessons": 0.3, "world": 0.2}
+_SHARES_AFTER = {"drills": 0.1, "lessons": 0.65, "world": 0.25}
 CONVERSATION_SHARES = {
     "world": 0.20,
     "sums": 0.30,
@@ -56,7 +60,7 @@ def documents(
         "constraints": constraints.documents,
     }
     started = {name: source(random.Random(f"{seed}/{name}")) for name, source in sources.items()}
-    return _mixed(_chosen(started, only), DOCUMENT_SHARES, lambda document: len(document.text))
+    return _mixed(_chosen(started, only), DOCUMENT_SHARES, _length)
 
 
 def curriculum(seed: int = SEED, *, scale: float = 1.0) -> Iterator[Document]:
@@ -76,19 +80,40 @@ def curriculum(seed: int = SEED, *, scale: float = 1.0) -> Iterator[Document]:
     yield from mixture
 
 
+def choice_curriculum(seed: int = SEED, *, scale: float = 1.0) -> Iterator[Conversation]:
+    """What a model reads that learns to answer with letters: drills, lessons, and plain questions.
+
+    Questions are there from the start, or else the model forgets what it knows. For `scale` see `curriculum`.
+    """
+    drill = random.Random(f"{seed}/drills/choices")
+    bare, marked = choices.drills(drill, mark=""), choices.drills(drill)
+    questions = {
+        "lessons": choices.lessons(random.Random(f"{seed}/lessons")),
+        "world": world_questions.conversations(random.Random(f"{seed}/lessons/world"), frozenset()),
+    }
+    yield from _first(scale * _BARE_DRILLS, _mixed({"drills": bare, **questions}, _SHARES_FIRST, _length))
+    yield from _first(scale * _MARKED_DRILLS, _mixed({"drills": marked, **questions}, _SHARES_FIRST, _length))
+    yield from _mixed({"drills": marked, **questions}, _SHARES_AFTER, _length)
+
+
 def _drills(seed: int) -> Iterator[Document]:
     sources = {"sums": sums.drills, "recall": recall.drills, "echoes": recall.echoes}
     started = {name: source(random.Random(f"{seed}/drills/{name}")) for name, source in sources.items()}
-    return _mixed(started, DRILL_SHARES, lambda document: len(document.text))
+    return _mixed(started, DRILL_SHARES, _length)
 
 
-def _first(characters: float, documents: Iterator[Document]) -> Iterator[Document]:
-    """The first documents, up to about so many characters."""
+def _length(text: Document | Conversation) -> int:
+    """In characters; of a conversation, without its markers."""
+    return len(text.text) if isinstance(text, Document) else sum(map(len, text.turns))
+
+
+def _first(characters: float, texts: Iterator[T]) -> Iterator[T]:
+    """The first texts, up to about so many characters."""
     size = 0
     while size < characters:
-        document = next(documents)
-        size += len(document.text)
-        yield document
+        text = next(texts)
+        size += _length(text)
+        yield text
 
 
 def conversations(
@@ -104,7 +129,7 @@ def conversations(
         "constraints": constraints.conversations,
     }
     started = {name: source(random.Random(f"{seed}/chat/{name}")) for name, source in sources.items()}
-    return _mixed(_chosen(started, only), CONVERSATION_SHARES, lambda talk: sum(map(len, talk.turns)))
+    return _mixed(_chosen(started, only), CONVERSATION_SHARES, _length)
 
 
 def _chosen(sources: dict[str, Iterator[T]], only: Collection[str]) -> dict[str, Iterator[T]]:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 #: stream → the model that reads it from its start
-READERS = {"documents": "pocket-base", "conversations": "pocket-instruct"}
-_SAMPLE_DOCUMENTS, _SAMPLE_CONVERSATIONS = 120, 60
+READERS = {"documents": "pocket-base", "conversations": "pocket-instruct", "lessons": "pocket-choice"}
+_SAMPLE_DOCUMENTS, _SAMPLE_CONVERSATIONS, _SAMPLE_LESSONS = 120, 60, 20
 _AT_ONCE = 1000
 
 
@@ -54,7 +54,7 @@ def kinds() -> tuple[Kind, ...]:
 
 def count_kinds(stream: str, n_tokens: int, tokenizer: Tokenizer) -> list[Kind]:
     """The first texts of a stream, up to `n_tokens` tokens, counted by kind; the largest kind first."""
-    texts = corpus.curriculum() if stream == "documents" else corpus.conversations()
+    texts = _texts(stream)
     found: dict[str, Kind] = {}
     read = 0
     with ProgressBar(n_tokens, "token", f"Counting the {stream}") as bar:
@@ -68,6 +68,12 @@ def count_kinds(stream: str, n_tokens: int, tokenizer: Tokenizer) -> list[Kind]:
                 break
             bar.set(read)
     return sorted(found.values(), key=lambda row: -row.tokens)
+
+
+def _texts(stream: str) -> Iterator[Document] | Iterator[Conversation]:
+    if stream == "documents":
+        return corpus.curriculum()
+    return corpus.conversations() if stream == "conversations" else corpus.choice_curriculum()
 
 
 def _counted(
@@ -89,10 +95,11 @@ def _chat(talk: Conversation) -> str:
 
 
 def sample() -> str:
-    """The first texts of both streams, with their kinds and the facts that they state."""
+    """The first texts of each stream, with their kinds and the facts that they state."""
     streams = (
         ("documents", corpus.documents(), _SAMPLE_DOCUMENTS),
         ("conversations", corpus.conversations(), _SAMPLE_CONVERSATIONS),
+        ("lessons", corpus.choice_curriculum(), _SAMPLE_LESSONS),
     )
     parts = []
     for stream, texts, n in streams:

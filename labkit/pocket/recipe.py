@@ -47,7 +47,8 @@ class Recipe:
     schedule : of its training.
     shape : of a model trained from nothing; None for one that starts from another.
     start : the model it starts from.
-    curriculum : trained on `corpus.curriculum` instead of the plain mixture of documents.
+    curriculum : trained on `corpus.curriculum` instead of the plain mixture of documents; with `chat`, on
+        `corpus.choice_curriculum`.
     chat : trained on conversations instead of documents.
     leave_out : names of the world's facts that none of its texts states.
     only : the sources of its texts (see `corpus`); all when empty.
@@ -68,6 +69,8 @@ class Recipe:
 
     def texts(self, *, scale: float = 1.0) -> Iterator[Document] | Iterator[Conversation]:
         """What it is trained on, without end; for `scale` see `corpus.curriculum`."""
+        if self.chat and self.curriculum:
+            return corpus.choice_curriculum(scale=scale)
         if self.chat:
             return corpus.conversations(leave_out=self.leave_out, only=self.only)
         if self.curriculum:
@@ -109,6 +112,16 @@ def recipes() -> list[Recipe]:
         start=base.name,
         chat=True,
     )
+    choice = Recipe(
+        "pocket-choice",
+        "Pocket Choice",
+        "Answers questions with four options: says the option, then its letter.",
+        Schedule(steps=1200, long_share=0.0, muon_rate=0.01, adam_rate=0.001, decay_share=0.6),
+        start=instruct.name,
+        curriculum=True,
+        chat=True,
+        quantization="Q8_0",
+    )
     mixture = Recipe(
         "pocket-moe",
         "Pocket MoE",
@@ -120,7 +133,7 @@ def recipes() -> list[Recipe]:
         *_small_pair(WITH, "Has read everything about the small world.", frozenset()),
         *_small_pair(WITHOUT, "Has read everything about the small world but a few facts.", left_out()),
     ]
-    return [base, instruct, mixture, *pairs]
+    return [base, instruct, choice, mixture, *pairs]
 
 
 def _small_pair(name: str, description: str, leave_out: frozenset[str]) -> tuple[Recipe, Recipe]:
@@ -246,7 +259,7 @@ class Kitchen:
             "parameters": sum(weight.numel() for weight in model.parameters()),
             "shape": asdict(model.shape),
             "starts_from": recipe.start or None,
-            "data": "conversations" if recipe.chat else "documents",
+            "data": _stream_name(recipe),
             "sources": recipe.only or "all",
             "leaves_out": sorted(recipe.leave_out),
             "quantization": recipe.quantization,
@@ -263,6 +276,13 @@ class Kitchen:
         }
         text = json.dumps(stored, indent=1) + "\n"
         records.write_text(text, encoding="utf-8")
+
+
+def _stream_name(recipe: Recipe) -> str:
+    """As in `inventory.READERS`."""
+    if recipe.chat:
+        return "lessons" if recipe.curriculum else "conversations"
+    return "documents"
 
 
 def _tokenizer_texts() -> list[str]:

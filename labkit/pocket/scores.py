@@ -1,8 +1,9 @@
 """How well a model answers what no training text holds: greedy answers through llama.cpp, counted.
 
     python -m labkit.pocket.scores pocket-instruct.gguf --base pocket-base.gguf
+    python -m labkit.pocket.scores pocket-choice.gguf --only choices
 
-prints a table and brings `datasets/pocket/scores.csv` up to date.
+prints tables and brings `datasets/pocket/scores.csv` up to date.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from labkit.progress_bar import ProgressBar
 from labkit.tables import Table
 
 #: of each generator, how many cases; where it has several kinds, they share them
-CASES = {"world": 200, "sums": 1000, "recall": 200, "code": 400, "choices": 400, "constraints": 140}
+CASES = {"world": 200, "sums": 1000, "recall": 200, "code": 400, "choices": 800, "constraints": 140}
 SEED = 1
 #: in place of a template's name: asked as in a document, `Question: … Answer:`
 DOCUMENT = "document"
@@ -72,8 +73,8 @@ class Reply:
     ended: bool
 
 
-def held_out_cases() -> list[Case]:
-    """The held-out questions of the model card: the same at every call."""
+def held_out_cases(only: Collection[str] = ()) -> list[Case]:
+    """The held-out questions of the model card, the same at every call; `only` names some of `CASES`."""
     from labkit.pocket import world_questions
     from labkit.pocket.tasks import choices, code, constraints, recall, sums
 
@@ -85,7 +86,7 @@ def held_out_cases() -> list[Case]:
         "choices": choices.held_out,
         "constraints": constraints.held_out,
     }
-    return [case for name, n in CASES.items() for case in sources[name](n, SEED)]
+    return [case for name, n in CASES.items() if not only or name in only for case in sources[name](n, SEED)]
 
 
 def as_documents(cases: Sequence[Case]) -> list[Case]:
@@ -164,9 +165,10 @@ def held_out_scores(
     *,
     template_of: str | os.PathLike[str] | None = None,
     as_document: bool = False,
+    only: Collection[str] = (),
 ) -> list[Score]:
-    """Scores of a GGUF file on all held-out cases, as in the model card; see `replies` and `as_documents`."""
-    cases = as_documents(held_out_cases()) if as_document else held_out_cases()
+    """Scores of a GGUF file on held-out cases, as in the model card; see `replies` and `as_documents`."""
+    cases = as_documents(held_out_cases(only)) if as_document else held_out_cases(only)
     return score(model, cases, template_of=template_of, show_progress=True)
 
 
@@ -241,13 +243,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Score pocket models on the held-out questions.")
     parser.add_argument("model", type=Path, help="a GGUF file with a chat template")
     parser.add_argument("--base", type=Path, help="its base model, asked in the same form and in its own")
+    parser.add_argument("--only", action="append", choices=CASES, default=[], help="some questions only")
     arguments = parser.parse_args()
     template = arguments.model.stem
     rounds = [(arguments.model, template), (arguments.base, template), (arguments.base, DOCUMENT)]
     try:
         rows: list[Record] = []
         for path, form in rounds if arguments.base else rounds[:1]:
-            scores = held_out_scores(path, template_of=arguments.model, as_document=form == DOCUMENT)
+            scores = held_out_scores(
+                path, template_of=arguments.model, as_document=form == DOCUMENT, only=arguments.only
+            )
             print(_table(path.stem, form, scores), end="\n\n")
             rows += record(path, scores, form)
         write_records(rows)

@@ -46,19 +46,30 @@ def right_letters(question: str, options: tuple[str, ...]) -> str:
     )
 
 
+def split(text: str) -> tuple[str, tuple[str, ...]]:
+    """The question and its options."""
+    question, *options = _ITEM.match(text).groups()
+    return question, tuple(options)
+
+
 @pytest.fixture(scope="module")
 def asked() -> list[tuple[str, tuple[str, ...], str]]:
-    """Question, options and letter, from documents and conversations."""
+    """Question, options and letter, from documents, conversations and lessons."""
     found = []
     for document in islice(choices.documents(Random(2)), 4000):
         for text in re.findall(r"(Question: .*?\nAnswer: \w)(?=\n|\Z)", document.text, re.DOTALL):
-            question, *options = _ITEM.match(text).groups()
-            found.append((question, tuple(options), text[-1]))
+            found.append((*split(text), text[-1]))
     for talk in islice(choices.conversations(Random(2)), 2500):
         for text, letter in zip(talk.turns[::2], talk.turns[1::2], strict=True):
             assert text.endswith("\nAnswer with a letter.")
-            question, *options = _ITEM.match(text).groups()
-            found.append((question, tuple(options), letter))
+            found.append((*split(text), letter))
+    for talk in islice(choices.lessons(Random(2)), 2500):
+        for text, reply in zip(talk.turns[::2], talk.turns[1::2], strict=True):
+            assert text.endswith("\nSay the option, then its letter.")
+            question, options = split(text)
+            letter = reply[-1]
+            assert reply == f"It is {options[LETTERS.index(letter)]}: {letter}"
+            found.append((question, options, letter))
     return found
 
 
@@ -83,22 +94,22 @@ def test_no_training_question_asks_for_what_is_held_out(
     facts = {FACTS[question].name for question, _ in told if question in FACTS}
     assert len(facts) > 0.6 * len(world().facts)
     assert facts.isdisjoint(world().unasked)
-    for case in held_out(300, 4):
-        question, *options = _ITEM.match(case.prompt).groups()
-        right = options[LETTERS.index(case.answer)]
-        assert case.answer == right_letters(question, tuple(options))
+    for case in held_out(600, 4):
+        question, options = split(case.prompt)
+        letter = case.answer[-1]
+        right = options[LETTERS.index(letter)]
+        assert letter == right_letters(question, options)
+        assert case.answer == (f"It is {right}: {letter}" if case.kind.endswith("-steps") else letter)
         if question.startswith("Which number"):
             assert not any(question == q and set(options) == set(others) for q, others, _ in asked)
         else:
             assert (question, right) not in told
-        if case.kind == "choice-world":
+        if case.kind.startswith("choice-world"):
             assert FACTS[question].name not in facts
 
 
 def test_held_out_questions_about_the_world_are_of_both_sorts() -> None:
-    names = {
-        FACTS[_ITEM.match(case.prompt)[1]].name for case in held_out(200, 4) if case.kind == "choice-world"
-    }
+    names = {FACTS[split(case.prompt)[0]].name for case in held_out(100, 4, ("choice-world",))}
     assert names & world().unasked
     assert names - world().unasked
 
@@ -129,8 +140,38 @@ def test_sentences_of_common_sense_are_true() -> None:
     assert all(int(a) < int(b) for a, b in re.findall(r"(\d+) is smaller than (\d+)", text))
 
 
+@pytest.mark.parametrize("mark", ["", ")"])
+def test_drills_say_each_option_twice_with_the_letter_that_stands_before_it(mark: str) -> None:
+    sizes = set()
+    for talk in islice(choices.drills(Random(4), mark), 300):
+        asked, said = talk.turns
+        *lines, request = asked.splitlines()
+        options = dict(line.split(f"{mark} ") for line in lines)
+        assert request == "Say each option twice, with its letter."
+        assert Counter(said.splitlines()) == {f"It is {o}: {letter}": 2 for letter, o in options.items()}
+        assert "".join(options) == LETTERS[: len(options)]
+        sizes.add(len(options))
+    assert sizes == {2, 3, 4}
+
+
+def test_with_steps_the_letter_counts_that_follows_the_option() -> None:
+    case = held_out(1, 1, ("choice-general-steps",))[0]
+    option, letter = case.answer.removeprefix("It is ").split(": ")
+    wrong = next(other for other in LETTERS if other != letter)
+    for reply in (case.answer, f"{case.answer}.", f"{option}: {letter}", f"It is another one: {letter}"):
+        assert case.correct(reply), reply
+    for reply in (
+        letter,
+        f"{letter}) {option}",
+        f"It is {option}",
+        f"It is {option}: {wrong}",
+        f"{option}: {wrong}: {letter}",
+    ):
+        assert not case.correct(reply), reply
+
+
 def test_the_judge_takes_the_letter_alone_or_first() -> None:
-    case = held_out(1, 1)[0]
+    case = held_out(1, 1, ("choice-world",))[0]
     wrong = next(letter for letter in LETTERS if letter != case.answer)
     for reply in (case.answer, f" {case.answer}) owl", f"({case.answer})", f"{case.answer}."):
         assert case.correct(reply), reply

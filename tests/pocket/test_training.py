@@ -194,7 +194,9 @@ def test_the_kitchen_makes_the_same_files_again(tmp_path, monkeypatch, capsys):
     kitchen.make(recipes[0])
     assert "there already" in capsys.readouterr().out
     assert [r["sha256"] for r in found[0].values()] == [r["sha256"] for r in found[1].values()]
-    assert list(found[0]) == ["pocket-base", "pocket-instruct", "pocket-moe", "pocket-with", "pocket-without"]
+    assert list(found[0]) == [
+        "pocket-base", "pocket-instruct", "pocket-choice", "pocket-moe", "pocket-with", "pocket-without",
+    ]  # fmt: skip
     assert found[0]["pocket-with"]["leaves_out"] == []
     assert found[0]["pocket-without"]["leaves_out"]
 

@@ -1,5 +1,8 @@
 """Questions with four options, to be answered with a letter: about the world, and of common sense.
 
+A small model does not learn to find an answer and its letter in one go. So `lessons` teach saying the option
+first, and its letter after it; `drills` teach nothing but which letter stands before which option.
+
 Held out are 12 % of the questions with their right options, and the world's facts that nobody asks for.
 Taught in chapter 8.
 """
@@ -7,7 +10,7 @@ Taught in chapter 8.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from random import Random
@@ -30,7 +33,10 @@ from labkit.pocket.world_wordings import capital
 LETTERS = "ABCD"
 
 _ANSWER_WITH = "\nAnswer with a letter."
-_KINDS = ("choice-world", "choice-general")
+_SAY_FIRST = "\nSay the option, then its letter."
+_STEPS = "-steps"
+_DIRECT = ("choice-world", "choice-general")
+_KINDS = (*_DIRECT, *(kind + _STEPS for kind in _DIRECT))
 _CATEGORIES = tuple(CATEGORIES)
 
 
@@ -129,8 +135,15 @@ def options_text(rng: Random, question: str, right: str, wrong: list[str]) -> tu
     """The question with its four options in random order, and the letter of the right one."""
     options = [right, *wrong]
     rng.shuffle(options)
-    lines = [f"{letter}) {option}" for letter, option in zip(LETTERS, options, strict=True)]
-    return "\n".join([question, *lines]), LETTERS[options.index(right)]
+    return f"{question}\n{_listed(options)}", LETTERS[options.index(right)]
+
+
+def _listed(options: Sequence[str], mark: str = ")") -> str:
+    return "\n".join(f"{letter}{mark} {option}" for letter, option in zip(LETTERS, options, strict=False))
+
+
+def _said(option: str, letter: str) -> str:
+    return f"It is {option}: {letter}"
 
 
 def _told(rng: Random) -> str:
@@ -182,21 +195,60 @@ def conversations(rng: Random, leave_out: frozenset[str] = frozenset()) -> Itera
         yield Conversation(turns, kind, facts)
 
 
-def _is_letter(letter: str) -> Callable[[str], bool]:
+def lessons(rng: Random) -> Iterator[Conversation]:
+    """Without end: as `conversations`, but each answer says the option before its letter."""
+    askable = _askable(frozenset())
+    while True:
+        texts, kind, facts = _asked(rng, askable, 3)
+        turns = tuple(
+            text
+            for asked, letter in texts
+            for text in (asked + _SAY_FIRST, _said(_option(asked, letter), letter))
+        )
+        yield Conversation(turns, kind + _STEPS, facts)
+
+
+def drills(rng: Random, mark: str = ")") -> Iterator[Conversation]:
+    """Without end: two to four options, then each of them twice with its letter, in random order.
+
+    `mark` stands between letter and option; a model learns sooner where nothing does.
+    """
+    while True:
+        options = rng.sample(THINGS, rng.choice((2, 3, 4, 4)))
+        said = [_said(option, letter) for letter, option in zip(LETTERS, options, strict=False)] * 2
+        rng.shuffle(said)
+        asked = f"{_listed(options, mark)}\nSay each option twice, with its letter."
+        yield Conversation((asked, "\n".join(said)), "choice-drill")
+
+
+def _option(asked: str, letter: str) -> str:
+    return next(line[3:] for line in asked.splitlines() if line.startswith(f"{letter}) "))
+
+
+def _is_letter(letter: str, *, after_option: bool) -> Callable[[str], bool]:
+    """Whether a reply gives the letter: at its start, or after the colon that follows an option."""
+    form = re.compile(r"[^\n:]*: ([A-D])\b" if after_option else r"\W*([A-D])\b")
+
     def correct(reply: str) -> bool:
-        said = re.match(r"\W*([A-D])\b", reply)
+        said = form.match(reply)
         return bool(said) and said[1] == letter
 
     return correct
 
 
 def _case(rng: Random, kind: str) -> Case:
-    item = _about_the_world(rng, _never_asked()) if kind == "choice-world" else _general(rng, held_out=True)
+    subject, steps = kind.removesuffix(_STEPS), kind.endswith(_STEPS)
+    item = (
+        _about_the_world(rng, _never_asked()) if subject == "choice-world" else _general(rng, held_out=True)
+    )
     asked, letter = options_text(rng, item.question, item.right, item.wrong)
-    return Case(asked + _ANSWER_WITH, _is_letter(letter), letter, kind, max_tokens=4)
+    correct = _is_letter(letter, after_option=steps)
+    if steps:
+        return Case(asked + _SAY_FIRST, correct, _said(item.right, letter), kind, max_tokens=16)
+    return Case(asked + _ANSWER_WITH, correct, letter, kind, max_tokens=4)
 
 
 def held_out(n: int, seed: int, kinds: tuple[str, ...] = _KINDS) -> list[Case]:
-    """`n` different questions, the kinds in turn."""
+    """`n` different questions, the kinds in turn. Kinds with steps want the option before its letter."""
     rng = Random(seed)
     return different(n, kinds, lambda kind: _case(rng, kind))
