@@ -41,7 +41,7 @@ class Table:
     code: bool = False
 
     def _cell(self, value: object) -> str:
-        text = _with_code(html.escape(str(value))) if self.code else html.escape(str(value))
+        text = _with_code(str(value)) if self.code else html.escape(str(value))
         if str(value) in self.links:
             return f'<a href="{html.escape(self.links[str(value)], quote=True)}">{text}</a>'
         return text
@@ -68,7 +68,7 @@ class Table:
             for side, name in zip(sides, self.columns, strict=True)
         )
         body = "".join(self._row(row, sides) for row in self.rows)
-        notes = "".join(f'<p style="margin:.3em 0;font-size:.9em">{_note(n)}</p>' for n in self.notes)
+        notes = "".join(f'<p style="margin:.3em 0;font-size:.9em">{_with_code(n)}</p>' for n in self.notes)
         return (
             f'<table><caption style="text-align:left;caption-side:top;font-weight:bold;padding:.3em 0">'
             f"{html.escape(self.caption)}</caption><thead><tr>{head}</tr></thead>"
@@ -78,7 +78,7 @@ class Table:
     def _folded_html(self) -> str:
         if not self.folded:
             return ""
-        lines = "".join(f"<li>{_note(line)}</li>" for line in self.folded)
+        lines = "".join(f"<li>{_with_code(line)}</li>" for line in self.folded)
         return (
             f'<details style="margin:.3em 0"><summary>{html.escape(self.folded_title)}</summary>'
             f'<ul style="margin:.3em 0">{lines}</ul></details>'
@@ -103,13 +103,9 @@ class Table:
         return "\n".join(lines)
 
 
-def _note(text: str) -> str:
-    return _with_code(html.escape(text))
-
-
-def _with_code(escaped: str) -> str:
-    """What stands between backticks, as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped)
+def _with_code(text: str) -> str:
+    """The text as HTML, with what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def _style(side: str, text: str) -> str:

@@ -60,7 +60,7 @@ def documents(
         "constraints": constraints.documents,
     }
     started = {name: source(random.Random(f"{seed}/{name}")) for name, source in sources.items()}
-    return _mixed(_chosen(started, only), DOCUMENT_SHARES, _length)
+    return _mixed(_chosen(started, only), DOCUMENT_SHARES)
 
 
 def curriculum(seed: int = SEED, *, scale: float = 1.0) -> Iterator[Document]:
@@ -91,15 +91,15 @@ def choice_curriculum(seed: int = SEED, *, scale: float = 1.0) -> Iterator[Conve
         "lessons": choices.lessons(random.Random(f"{seed}/lessons")),
         "world": world_questions.conversations(random.Random(f"{seed}/lessons/world"), frozenset()),
     }
-    yield from _first(scale * _BARE_DRILLS, _mixed({"drills": bare, **questions}, _SHARES_FIRST, _length))
-    yield from _first(scale * _MARKED_DRILLS, _mixed({"drills": marked, **questions}, _SHARES_FIRST, _length))
-    yield from _mixed({"drills": marked, **questions}, _SHARES_AFTER, _length)
+    yield from _first(scale * _BARE_DRILLS, _mixed({"drills": bare, **questions}, _SHARES_FIRST))
+    yield from _first(scale * _MARKED_DRILLS, _mixed({"drills": marked, **questions}, _SHARES_FIRST))
+    yield from _mixed({"drills": marked, **questions}, _SHARES_AFTER)
 
 
 def _drills(seed: int) -> Iterator[Document]:
     sources = {"sums": sums.drills, "recall": recall.drills, "echoes": recall.echoes}
     started = {name: source(random.Random(f"{seed}/drills/{name}")) for name, source in sources.items()}
-    return _mixed(started, DRILL_SHARES, _length)
+    return _mixed(started, DRILL_SHARES)
 
 
 def _length(text: Document | Conversation) -> int:
@@ -129,20 +129,18 @@ def conversations(
         "constraints": constraints.conversations,
     }
     started = {name: source(random.Random(f"{seed}/chat/{name}")) for name, source in sources.items()}
-    return _mixed(_chosen(started, only), CONVERSATION_SHARES, _length)
+    return _mixed(_chosen(started, only), CONVERSATION_SHARES)
 
 
 def _chosen(sources: dict[str, Iterator[T]], only: Collection[str]) -> dict[str, Iterator[T]]:
     return {name: source for name, source in sources.items() if not only or name in only}
 
 
-def _mixed(
-    sources: Mapping[str, Iterator[T]], shares: Mapping[str, float], size: Callable[[T], int]
-) -> Iterator[T]:
-    """The next item always comes from the source that is furthest behind its share."""
+def _mixed(sources: Mapping[str, Iterator[T]], shares: Mapping[str, float]) -> Iterator[T]:
+    """The next text always comes from the source that is furthest behind its share of the characters."""
     written = dict.fromkeys(sources, 0.0)
     while True:
         name = min(written, key=written.__getitem__)
-        item = next(sources[name])
-        written[name] += size(item) / shares[name]
-        yield item
+        text = next(sources[name])
+        written[name] += _length(text) / shares[name]
+        yield text
