@@ -236,8 +236,13 @@ def count_right(
 
 
 def _check_forms(forms: Mapping[str, str] | None) -> None:
+    if forms is not None and not isinstance(forms, Mapping):
+        raise LabError(
+            f"`forms` must be a dictionary, not {type(forms).__name__}.",
+            f'Give each form a name: {{"my form": "Question: {_PLACE}"}}',
+        )
     for name, text in (forms or {}).items():
-        if _PLACE not in text:
+        if not isinstance(text, str) or _PLACE not in text:
             raise LabError(
                 f"The form {name!r} has no place for the question.",
                 f"Write {_PLACE} where the question stands.",

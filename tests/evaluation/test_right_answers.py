@@ -73,6 +73,10 @@ def test_forms_that_the_caller_has_written(test_run, monkeypatch):
     assert result.of("pocket-instruct", "brackets").right < right.right
     with pytest.raises(LabError, match="'empty' has no place for the question"):
         count_right("pocket-instruct", forms={"empty": "Hello"})
+    with pytest.raises(LabError, match="'number' has no place for the question"):
+        count_right("pocket-instruct", forms={"number": 5})
+    with pytest.raises(LabError, match="`forms` must be a dictionary, not str"):
+        count_right("pocket-instruct", forms="Question: {}")
 
 
 def count(model, form, right, total=100, holds=None):
